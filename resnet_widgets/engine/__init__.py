@@ -1,0 +1,1 @@
+"""Knows Keras, knows no Jupyter: layers, activations, images, models."""

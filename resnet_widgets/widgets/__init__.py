@@ -1,0 +1,1 @@
+"""Knows Jupyter, knows no Keras: each widget has its JS beside it."""

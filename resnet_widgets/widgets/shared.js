@@ -1,0 +1,130 @@
+// What every widget module uses. `_base.py` pastes this file in front of each of them, so keep it
+// small, give it no module-level state, and no default export.
+
+/**
+ * One DOM element. Text always goes in as text, never as HTML.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, string | number | boolean | null | undefined>} [attributes]
+ *   `class`, `role`, `aria-*` …; `text` sets `textContent`; null, undefined and false leave one out.
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name === "text") node.textContent = String(value);
+    else node.setAttribute(name, value === true ? "" : String(value));
+  }
+  node.append(...children);
+  return node;
+}
+
+/**
+ * Makes `el` the root of a widget: our CSS applies, and no key pressed inside reaches the notebook,
+ * where `x` would cut the cell.
+ * @param {HTMLElement} el
+ * @param {AbortSignal} signal
+ */
+export function becomeRoot(el, signal) {
+  el.classList.add("rw");
+  el.addEventListener("keydown", (event) => event.stopPropagation(), { signal });
+}
+
+/**
+ * Calls `handler` when one of the traits changes, until `signal` aborts.
+ * @param {any} model
+ * @param {string[]} names
+ * @param {() => void} handler
+ * @param {AbortSignal} signal
+ */
+export function onChange(model, names, handler, signal) {
+  for (const name of names) model.on(`change:${name}`, handler);
+  signal.addEventListener("abort", () => {
+    for (const name of names) model.off(`change:${name}`, handler);
+  });
+}
+
+/**
+ * Sets one trait and tells the kernel, if it is a change.
+ * @param {any} model
+ * @param {string} name
+ * @param {unknown} value
+ */
+export function setTrait(model, name, value) {
+  if (JSON.stringify(model.get(name)) === JSON.stringify(value)) return;
+  model.set(name, value);
+  model.save_changes();
+}
+
+/**
+ * Keeps two traits equal in the page, both ways; the first one wins at the start.
+ * @param {any} a
+ * @param {string} nameA
+ * @param {any} b
+ * @param {string} nameB
+ * @param {AbortSignal} signal
+ */
+export function bind(a, nameA, b, nameB, signal) {
+  const forth = () => setTrait(b, nameB, a.get(nameA));
+  forth();
+  onChange(a, [nameA], forth, signal);
+  onChange(b, [nameB], () => setTrait(a, nameA, b.get(nameB)), signal);
+}
+
+/**
+ * Runs `task` at most once an animation frame, however often the result is called.
+ * @param {() => void} task
+ * @param {AbortSignal} signal
+ * @returns {() => void}
+ */
+export function oncePerFrame(task, signal) {
+  let handle = 0;
+  signal.addEventListener("abort", () => cancelAnimationFrame(handle));
+  return () => {
+    if (handle || signal.aborted) return;
+    handle = requestAnimationFrame(() => {
+      handle = 0;
+      task();
+    });
+  };
+}
+
+/**
+ * A line with `role="alert"` that shows `model.error` and hides when there is none.
+ * @param {any} model
+ * @param {AbortSignal} signal
+ */
+export function errorLine(model, signal) {
+  const line = element("div", { class: "rw-error", role: "alert" });
+  const show = () => {
+    line.textContent = model.get("error") || "";
+    line.hidden = !line.textContent;
+  };
+  onChange(model, ["error"], show, signal);
+  show();
+  return line;
+}
+
+/**
+ * `28 × 28 × 512`, or `2048` for a vector.
+ * @param {number[]} shape
+ */
+export function formatShape(shape) {
+  return shape.map((n) => (n < 0 ? "?" : String(n))).join(" × ");
+}
+
+/**
+ * Four significant digits, thousands and powers of ten only where they help: `0.8413`, `12.3`, `−1.2e−7`.
+ * @param {number} value
+ */
+export function formatNumber(value) {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
+  const size = Math.abs(value);
+  const text =
+    size !== 0 && (size < 1e-3 || size >= 1e5)
+      ? value.toExponential(2)
+      : String(Number(value.toPrecision(4)));
+  return text.replaceAll("-", "−");
+}
