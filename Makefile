@@ -1,0 +1,52 @@
+# `make lab` to look, `make test` to check. Both make .venv first where it is missing or out of date.
+
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Jupyter refuses to run as root unless told that this is meant.
+ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: help lab test format bench clean
+
+help:
+	@echo "make lab     open JupyterLab on the first notebook (ARGS=... goes to JupyterLab)"
+	@echo "make test    run every check there is              (ARGS=... goes to pytest)"
+	@echo "make format  put Python and JavaScript in order"
+	@echo "make bench   measure, in the kernel and in the browser"
+	@echo "make clean   remove what the others installed and built"
+
+lab: .venv/lab.stamp
+	$(BIN)/python -m jupyterlab $(ALLOW_ROOT) notebooks/01_first_look.ipynb $(ARGS)
+
+test: .venv/dev.stamp
+	@tools/check $(ARGS)
+
+format: .venv/dev.stamp
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	npm ci
+	npm run format
+
+bench: .venv/dev.stamp
+	$(BIN)/python benchmarks/bench_engine.py
+	$(BIN)/python benchmarks/bench_browser.py
+
+clean:
+	rm -rf .venv node_modules dist .mypy_cache .pytest_cache .ruff_cache
+
+# `--group lab` brings what the package needs with tensorflow-cpu in place of tensorflow, so the
+# package itself must come without its dependencies, or pip would fetch tensorflow too.
+.venv/lab.stamp: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed. Name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) install --constraint constraints.txt pip
+	$(PIP) install --constraint constraints.txt --group lab
+	$(PIP) install --build-constraint constraints.txt --no-deps --editable .
+	touch $@
+
+.venv/dev.stamp: .venv/lab.stamp
+	$(PIP) install --constraint constraints.txt --group dev
+	touch $@

@@ -1,0 +1,123 @@
+"""Fixtures for all tests, and the two rules they run under: no network, no old weights."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+# Before anything imports Keras: weights that an earlier run has downloaded must not help.
+os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="rw-keras-")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+_CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def find_chromium() -> str | None:
+    """Path of the browser to test in: `RW_CHROMIUM`, or one on `PATH`, or `None`."""
+    names = [os.environ["RW_CHROMIUM"]] if "RW_CHROMIUM" in os.environ else _CHROMIUMS
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks tests by their folder, and skips those that need a browser where there is none."""
+    here = Path(__file__).parent
+    no_browser = pytest.mark.skip(reason="no Chromium found; set RW_CHROMIUM to the path of one")
+    for item in items:
+        folder = item.path.relative_to(here).parts[0]
+        if folder in ("browser", "lab"):
+            item.add_marker(folder)
+            if find_chromium() is None:
+                item.add_marker(no_browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The one browser of all tests; it finds no host but this one."""
+    from playwright.sync_api import sync_playwright
+
+    arguments = [
+        "--no-sandbox",  # a sandbox cannot be had as root, and only our own pages are opened
+        "--force-color-profile=srgb",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+    ]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
+        yield browser
+        browser.close()
+
+
+def _is_loopback(host: object) -> bool:
+    if host in (None, "", "localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(str(host)).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Lets sockets reach this machine only; anything else fails as it would with no network."""
+
+    def refuse(host: object) -> None:
+        if not _is_loopback(host):
+            raise OSError(errno.ENETUNREACH, f"Tests have no network. Received: {host!r}")
+
+    def guard(name: str):
+        real = getattr(socket.socket, name)
+
+        def connect(self: socket.socket, address):
+            if self.family != getattr(socket, "AF_UNIX", None):
+                refuse(address[0])
+            return real(self, address)
+
+        return connect
+
+    real_getaddrinfo = socket.getaddrinfo
+
+    def getaddrinfo(host, *args, **kwargs):
+        refuse(host.decode() if isinstance(host, bytes) else host)
+        return real_getaddrinfo(host, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, guard(name))
+        patch.setattr(socket, "getaddrinfo", getaddrinfo)
+        yield
+
+
+@pytest.fixture(scope="session")
+def photo_path() -> Path:
+    """A real photo, 451 × 300, that comes with scikit-image: the cat Chelsea."""
+    import skimage
+
+    return Path(skimage.__file__).parent / "data" / "chelsea.png"
+
+
+@pytest.fixture(scope="session")
+def random_resnet50():
+    """Keras' own ResNet50 with seeded random weights."""
+    import keras
+
+    keras.utils.set_random_seed(50)
+    return keras.applications.ResNet50(weights=None)
+
+
+@pytest.fixture(scope="session")
+def mini():
+    """The embedded quarter-width ResNet50."""
+    from resnet_widgets.engine.models import load_model
+
+    return load_model("mini")

@@ -1,0 +1,232 @@
+"""Drives a private JupyterLab: starts a server, opens notebooks in a page, runs their cells."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+_NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
+# Nothing listens there, so whatever asks for the network fails at once, as it would offline.
+_NOWHERE = "http://127.0.0.1:9"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """The user's environment, but with no settings, no kernels, no weights and no network."""
+    private = {
+        name: str(home / name.lower())
+        for name in (
+            "IPYTHONDIR",
+            "JUPYTERLAB_SETTINGS_DIR",
+            "JUPYTERLAB_WORKSPACES_DIR",
+            "JUPYTER_CONFIG_DIR",
+            "JUPYTER_DATA_DIR",
+            "JUPYTER_RUNTIME_DIR",
+            "KERAS_HOME",
+        )
+    }
+    news = Path(private["JUPYTERLAB_SETTINGS_DIR"], "@jupyterlab", "apputils-extension")
+    news.mkdir(parents=True)
+    (news / "notification.jupyterlab-settings").write_text(json.dumps(_NO_NEWS))
+    return {
+        **os.environ,
+        **private,
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "HTTP_PROXY": _NOWHERE,
+        "HTTPS_PROXY": _NOWHERE,
+        "http_proxy": _NOWHERE,
+        "https_proxy": _NOWHERE,
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+    }
+
+
+class Server:
+    """A JupyterLab of its own, on loopback, over the folder `root`.
+
+    Args:
+        root: Folder whose notebooks are served.
+        home: Empty folder for everything Jupyter wants to keep.
+    """
+
+    def __init__(self, root: Path, home: Path) -> None:
+        self.root = root
+        port = _free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        options = [
+            "--no-browser",
+            "--allow-root",
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={port}",
+            "--ServerApp.port_retries=0",
+            f"--ServerApp.root_dir={root}",
+            "--ServerApp.disable_check_xsrf=True",
+            "--IdentityProvider.token=",
+            "--LabApp.expose_app_in_browser=True",
+            "--LabApp.extension_manager=readonly",
+            "--LabApp.news_url=",
+        ]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options],
+            env=_environment(home),
+            cwd=root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.log: list[str] = []
+        self._ready = threading.Event()
+        threading.Thread(target=self._read_log, daemon=True).start()
+        self._ready.wait(timeout=120)
+        if self._process.poll() is not None or not self._ready.is_set():
+            self.stop()
+            raise RuntimeError("JupyterLab did not start:\n" + "".join(self.log))
+
+    def _read_log(self) -> None:
+        """Keeps the server's pipe empty for as long as it runs."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.log.append(line)
+            if "is running at" in line:
+                self._ready.set()
+        self._ready.set()
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def delete(self, path: str) -> None:
+        urllib.request.urlopen(urllib.request.Request(self.url + path, method="DELETE")).close()
+
+
+class Notebook:
+    """One notebook, open in one page of JupyterLab, with a kernel of its own.
+
+    Args:
+        server: Where it is served.
+        page: Empty page to open it in.
+        path: File name of the notebook, seen from `server.root`.
+    """
+
+    def __init__(self, server: Server, page: Page, path: str) -> None:
+        self.server, self.page, self.path = server, page, path
+        self._open()
+        self.kernel_id = self._kernel("id")
+
+    def _open(self) -> None:
+        self.page.goto(f"{self.server.url}/doc/tree/{self.path}")
+        self.wait_until_connected()
+
+    def wait_until_connected(self) -> None:
+        self.page.wait_for_function("() => window.jupyterapp")
+        self.page.evaluate("() => jupyterapp.restored.then(() => true)")
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell")
+        self.page.wait_for_function(
+            "() => jupyterapp.shell.currentWidget?.context?.sessionContext"
+            ".session?.kernel?.connectionStatus === 'connected'"
+        )
+
+    def _kernel(self, name: str) -> Any:
+        return self.page.evaluate(
+            "(name) => jupyterapp.shell.currentWidget.context.sessionContext.session.kernel[name]",
+            name,
+        )
+
+    @property
+    def kernel_status(self) -> str:
+        """`"idle"`, `"busy"` …, as the page sees it."""
+        return self._kernel("status")
+
+    def wait_for_status(self, status: str) -> None:
+        self.page.wait_for_function(
+            "(status) => jupyterapp.shell.currentWidget.context.sessionContext"
+            ".session.kernel.status === status",
+            arg=status,
+        )
+
+    def execute(self, command: str) -> None:
+        """Runs a command of JupyterLab and waits until it is done."""
+        self.page.evaluate("(id) => jupyterapp.commands.execute(id).then(() => true)", command)
+
+    def start(self, code: str) -> None:
+        """Starts code in the notebook's kernel and does not wait for its end."""
+        self.page.evaluate(
+            "(code) => { jupyterapp.shell.currentWidget.context.sessionContext.session.kernel"
+            ".requestExecute({ code }); }",
+            code,
+        )
+        self.wait_for_status("busy")
+
+    def evaluate(self, expression: str) -> Any:
+        """Value of a Python expression in the kernel, by way of JSON."""
+        reply = self.page.evaluate(
+            """async (expression) => {
+              const { kernel } = jupyterapp.shell.currentWidget.context.sessionContext.session;
+              const request = { code: "", user_expressions: { value: expression } };
+              const reply = await kernel.requestExecute(request).done;
+              return reply.content.user_expressions.value;
+            }""",
+            f"__import__('IPython').display.JSON({{'value': {expression}}})",
+        )
+        if reply["status"] != "ok":
+            raise RuntimeError(f"{reply['ename']}: {reply['evalue']}")
+        return reply["data"]["application/json"]["value"]
+
+    def run_all(self) -> None:
+        """Runs every cell; an error in one of them is an error here."""
+        self.execute("notebook:run-all-cells")
+        errors = self.page.evaluate(
+            "() => jupyterapp.shell.currentWidget.context.model.toJSON().cells"
+            ".flatMap((cell) => cell.outputs ?? [])"
+            ".filter((output) => output.output_type === 'error')"
+            ".map((output) => output.traceback.join('\\n'))"
+        )
+        if errors:
+            raise RuntimeError("\n".join(errors))
+
+    @property
+    def cell_count(self) -> int:
+        return self.page.evaluate("() => jupyterapp.shell.currentWidget.content.widgets.length")
+
+    def save(self) -> int:
+        """Saves the notebook; returns the size of the file in bytes."""
+        self.execute("docmanager:save")
+        return (self.server.root / self.path).stat().st_size
+
+    def reload(self) -> None:
+        """Loads the page anew; the kernel goes on."""
+        self.page.reload()
+        self.wait_until_connected()
+
+    def close(self) -> None:
+        self.server.delete(f"/api/kernels/{self.kernel_id}")
+
+
+@contextlib.contextmanager
+def serving(root: Path, home: Path) -> Iterator[Server]:
+    """A `Server` that is stopped at the end."""
+    server = Server(root, home)
+    try:
+        yield server
+    finally:
+        server.stop()

@@ -1,0 +1,86 @@
+"""Who may import whom, and what a bare `import resnet_widgets` may cost."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "resnet_widgets"
+JUPYTER = {"IPython", "anywidget", "comm", "ipykernel", "ipywidgets", "traitlets"}
+KERAS = {"h5py", "keras", "tensorflow"}
+
+# Room → what of this package it may import, and what from outside it must not.
+ROOMS = {
+    "frame": (set(), JUPYTER | KERAS | {"PIL", "matplotlib"}),
+    "engine": ({"frame", "engine"}, JUPYTER | {"matplotlib"}),
+    "widgets": ({"frame", "widgets"}, KERAS | {"PIL", "matplotlib"}),
+    "plots": ({"frame", "engine"}, JUPYTER),
+}
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Every module `path` imports, anywhere in the file, as absolute dotted names."""
+    package = path.relative_to(ROOT.parent).with_suffix("").parts[:-1]
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = list(package[: len(package) - node.level + 1]) if node.level else []
+            base = ".".join(start + ([node.module] if node.module else []))
+            # `from . import frame` names a module only in its second half.
+            names.update({base, *(f"{base}.{alias.name}" for alias in node.names)})
+    return names
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT).with_suffix("").parts[0]
+
+
+SOURCES = sorted(ROOT.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_imports_only_what_its_room_may(path):
+    names = imported_modules(path)
+    # A figure made through pyplot is global state, and callbacks run in threads.
+    assert not {name for name in names if name.startswith("matplotlib.pyplot")}
+    if room_of(path) not in ROOMS:
+        return
+    allowed, forbidden = ROOMS[room_of(path)]
+    inside = {name.split(".")[1] for name in names if name.startswith("resnet_widgets.")}
+    rooms = {room_of(source) for source in SOURCES}
+    assert inside & rooms <= allowed
+    assert not {name.split(".")[0] for name in names} & forbidden
+
+
+def test_relative_imports_are_understood(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path / "resnet_widgets")
+    path = tmp_path / "resnet_widgets" / "widgets" / "some.py"
+    path.parent.mkdir(parents=True)
+    path.write_text("from . import _base\nfrom ..engine.graph import x\nfrom .. import frame\n")
+    assert imported_modules(path) >= {
+        "resnet_widgets.widgets._base",
+        "resnet_widgets.engine.graph",
+        "resnet_widgets.frame",
+    }
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("resnet_widgets", KERAS | {"matplotlib.pyplot"}),
+        ("resnet_widgets.widgets", KERAS),
+        ("resnet_widgets.engine", {"anywidget", "ipywidgets"}),
+    ],
+)
+def test_importing_loads_only_what_is_needed(module, unwanted):
+    script = f"import sys, {module}; print(*({unwanted!r} & set(sys.modules)))"
+    result = subprocess.run(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert result.stdout.split() == []
