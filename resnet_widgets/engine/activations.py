@@ -1,0 +1,512 @@
+"""The activation cache: every tensor of a network for a photo, computed once, in bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from .graph import LayerGraph, LayerInfo, Piece, read_layers
+from .images import InputImage, load_image
+from .models import describe, load_model
+
+MIB = 2**20
+
+# Each input shape costs a second of tracing and memory that TensorFlow never gives back.
+_MAX_SHAPES = 4
+
+
+class CacheInfo(NamedTuple):
+    """Counters of an `ActivationCache`, in the manner of `functools.lru_cache`.
+
+    Attributes:
+        hits: Activations served from memory.
+        misses: Activations that had to be computed.
+        evictions: Tensors dropped to stay within `max_bytes`.
+        surveys: Runs of the whole network.
+        pieces: Runs of a single piece of it.
+        nbytes: Bytes held now.
+        max_bytes: Most bytes ever held.
+    """
+
+    hits: int
+    misses: int
+    evictions: int
+    surveys: int
+    pieces: int
+    nbytes: int
+    max_bytes: int
+
+
+class Prediction(NamedTuple):
+    """One class of the model's answer: its label, its index, its probability from 0 to 1."""
+
+    label: str
+    index: int
+    probability: float
+
+
+class ActivationCache:
+    """Activations of a Keras model, layer by layer, computed once per photo.
+
+    A CNN is a chain of pieces between cut points (see `graph.py`). What is asked of a new photo is
+    answered by the few pieces on the way to it, or, if that is most of the network, by one *survey*:
+    a single traced function with the outputs of all pieces. What lies inside a piece comes from that
+    piece alone, run on the output before it. Everything is traced once and kept within `max_bytes`:
+    insides of pieces go first, outputs of pieces last, each in the order they were last used.
+
+    All methods may be called from any thread.
+
+    Args:
+        model: A `keras.Model`, or what `load_model` takes.
+        max_bytes: Limit for cached bytes. Defaults to the smaller of 256 MiB and 15 % of the memory
+            this process may use.
+        preprocess: Function from float32 pixels `(batch, height, width, 3)`, 0 … 255, to what the
+            model eats. Defaults to the model's own.
+
+    Example:
+
+    >>> cache = ActivationCache("mini")
+    >>> cache.activation("cat.jpg", "conv3_block4_out").shape
+    (16, 16, 128)
+    """
+
+    def __init__(
+        self,
+        model: Any = "auto",
+        *,
+        max_bytes: int | None = None,
+        preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> None:
+        if max_bytes is not None and (not isinstance(max_bytes, int) or max_bytes < 0):
+            raise ValueError(
+                "`max_bytes` must be a number of bytes, 0 or more, or None for the default. "
+                f"Received: max_bytes={max_bytes!r}"
+            )
+        self.model: keras.Model = load_model(model)
+        self.about = describe(self.model)
+        self.input_size = self.about.input_size
+        self.graph: LayerGraph = read_layers(self.model, self.input_size)
+        self._preprocess = preprocess or self.about.preprocess
+        self._store = _Store(_default_max_bytes() if max_bytes is None else max_bytes)
+        self._programs: OrderedDict[tuple, _Program] = OrderedDict()
+        self._computing = threading.Lock()
+        self._counting = threading.Lock()
+        self._hits = self._misses = self._surveys = self._pieces = 0
+        self._closed = False
+
+    def __repr__(self) -> str:
+        info = self.info()
+        return (
+            f"<ActivationCache of {self.about.title}: {len(self.graph)} layers, "
+            f"{info.nbytes / MIB:.0f} of {info.max_bytes / MIB:.0f} MiB>"
+        )
+
+    @property
+    def layers(self) -> tuple[LayerInfo, ...]:
+        """All layers in the order they run, those of nested models included."""
+        return self.graph.layers
+
+    def activation(self, image: Any, layer: str, *, preprocess: bool = True) -> np.ndarray:
+        """Output of one layer for one photo, or for a batch of them.
+
+        Args:
+            image: Anything `load_image` takes; a batch is an array of rank 4 or a list of images.
+            layer: Path of a layer, such as `"conv3_block4_out"`.
+            preprocess: If `False`, `image` is an array that is already what the model eats,
+                `(height, width, channels)` or `(batch, height, width, channels)`.
+
+        Returns:
+            A read-only float32 array, `(height, width, channels)` or `(units,)`; behind a batch axis
+            if `image` is a batch.
+
+        Raises:
+            ValueError: If there is no such layer, or `image` is not a picture.
+        """
+        return self.activations(image, [layer], preprocess=preprocess)[layer]
+
+    def activations(
+        self, image: Any, layers: Iterable[str], *, preprocess: bool = True
+    ) -> dict[str, np.ndarray]:
+        """Outputs of several layers, in one pass.
+
+        Args:
+            image: As in `activation`.
+            layers: Paths of layers.
+            preprocess: As in `activation`.
+
+        Returns:
+            Path → read-only float32 array.
+
+        Raises:
+            ValueError: As in `activation`.
+        """
+        if isinstance(layers, str):
+            raise ValueError(
+                "`layers` must be a list of paths; for one layer use `activation`. "
+                f"Received: layers={layers!r}"
+            )
+        paths = [self.graph.find(path).path for path in layers]
+        photo = self._photo(image, preprocess)
+        tensors = self._tensors(photo, paths)
+        return {path: _as_array(tensors[path], photo.is_batch) for path in paths}
+
+    def stages(self, image: Any, *, preprocess: bool = True) -> dict[str, np.ndarray]:
+        """What each stage of the network hands on: `conv1_relu`, `conv2_block3_out` ….
+
+        Args:
+            image: As in `activation`.
+            preprocess: As in `activation`.
+
+        Returns:
+            Path → read-only float32 array, in the order of the network.
+        """
+        return self.activations(image, self.graph.stage_outputs, preprocess=preprocess)
+
+    def predictions(
+        self, image: Any, top: int = 5, *, preprocess: bool = True
+    ) -> list[Prediction] | None:
+        """What the model says is in the photo.
+
+        Args:
+            image: One photo, as in `activation`.
+            top: How many classes, the most probable first.
+            preprocess: As in `activation`.
+
+        Returns:
+            `(label, index, probability)` tuples, or `None` where the model has no classifier.
+            Logits of a head without softmax are turned into probabilities.
+        """
+        output = self.graph.find(self.graph.output)
+        if not _is_classifier(self.model, output):
+            return None
+        values = self.activation(image, output.path, preprocess=preprocess)
+        if values.ndim > 1:
+            raise ValueError(
+                "`predictions` takes one image at a time. "
+                f"Received: a batch of {values.shape[0]} images"
+            )
+        if values.min() < 0 or not np.isclose(values.sum(), 1, atol=1e-3):
+            values = np.exp(values - values.max())
+            values = values / values.sum()
+        labels = self.about.labels
+        if not labels or len(labels) != len(values):
+            labels = tuple(f"class {index}" for index in range(len(values)))
+        best = np.argsort(values)[::-1][:top]
+        return [Prediction(labels[i], int(i), float(values[i])) for i in best]
+
+    def cached(self, image: Any, *, preprocess: bool = True) -> frozenset[str]:
+        """Paths of the layers whose activations for `image` are in memory now."""
+        return self._store.paths(self._photo(image, preprocess).key)
+
+    def info(self) -> CacheInfo:
+        """Counters and bytes; see `CacheInfo`."""
+        with self._counting:
+            counts = self._hits, self._misses, self._surveys, self._pieces
+        hits, misses, surveys, pieces = counts
+        store = self._store
+        return CacheInfo(
+            hits, misses, store.evictions, surveys, pieces, store.nbytes, store.max_bytes
+        )
+
+    def clear(self) -> None:
+        """Forgets all activations. Do this after the model's weights have changed."""
+        self._store.clear()
+
+    def close(self) -> None:
+        """Gives all memory back; the cache cannot be used again."""
+        with self._computing:
+            self._closed = True
+            self._programs.clear()
+            self._store.clear()
+
+    # -- photos ------------------------------------------------------------------------------------
+
+    def _photo(self, image: Any, preprocess: bool) -> _Photo:
+        if not preprocess:
+            return _raw_photo(image, self.graph.input_shape)
+        if isinstance(image, (list, tuple)):
+            return self._batch(image)
+        rank = getattr(image, "ndim", None)
+        if rank is None and hasattr(image, "shape"):
+            rank = len(image.shape)
+        if rank == 4:
+            return self._batch(np.asarray(image))
+        loaded = self._load(image)
+        return _Photo(loaded.digest, False, lambda: self._preprocess(loaded.array))
+
+    def _load(self, image: Any) -> InputImage:
+        if isinstance(image, InputImage):
+            return image.fit(self.input_size)
+        return load_image(image, self.input_size)
+
+    def _batch(self, images: Iterable[Any]) -> _Photo:
+        loaded = [self._load(image) for image in images]
+        if not loaded:
+            raise ValueError("`image` must hold at least one picture. Received: an empty batch")
+        key = hashlib.sha1("".join(image.digest for image in loaded).encode()).hexdigest()
+        arrays = [image.array for image in loaded]
+        return _Photo(f"batch {key}", True, lambda: self._preprocess(np.concatenate(arrays)))
+
+    # -- computing ---------------------------------------------------------------------------------
+
+    def _tensors(self, photo: _Photo, paths: Iterable[str]) -> dict[str, tf.Tensor]:
+        wanted = dict.fromkeys(paths)
+        found = self._store.get(photo.key, wanted)
+        if len(found) < len(wanted):
+            with self._computing:
+                if self._closed:
+                    raise RuntimeError("This cache is closed; make a new ActivationCache.")
+                # Another thread may have computed them while this one waited.
+                found |= self._store.get(photo.key, wanted.keys() - found.keys())
+                missing = wanted.keys() - found.keys()
+                with self._counting:
+                    self._misses += len(missing)
+                    self._hits += len(found)
+                found |= self._compute(photo, missing)
+        else:
+            with self._counting:
+                self._hits += len(found)
+        return found
+
+    def _compute(self, photo: _Photo, missing: set[str]) -> dict[str, tf.Tensor]:
+        """Runs what is needed for the layers `missing`, keeps what there is room for."""
+        if not missing:
+            return {}
+        pieces = self.graph.pieces
+        source = self.graph.layers[0].path
+        # What this request has computed, whether or not the cache has room for it.
+        known: dict[str, tf.Tensor] = {}
+        if source in missing:
+            known[source] = photo.tensor()
+            if missing == {source}:
+                return known
+        inside = {self.graph.find(p).piece for p in missing if not self.graph.find(p).is_cut}
+        if len(inside) > len(pieces) // 2:
+            known |= self._survey(photo, everything=True)
+            return {path: known[path] for path in missing}
+        ends = {self.graph.find(p).piece for p in missing if p != source}
+        needed = self._way_to(photo, inside | ends, known)
+        if len(needed) > len(pieces) // 2:
+            known |= self._survey(photo, everything=False)
+            needed = inside
+        for index in sorted(needed):
+            known |= self._run_piece(photo, pieces[index], known)
+        return {path: known[path] for path in missing}
+
+    def _way_to(
+        self, photo: _Photo, indices: Iterable[int], known: dict[str, tf.Tensor]
+    ) -> set[int]:
+        """Indices of the pieces to run: those asked for, and those before them not yet known."""
+        needed: set[int] = set()
+        for index in indices:
+            while index not in needed:
+                needed.add(index)
+                source = self.graph.pieces[index].source
+                if index == 0 or source in known or self._store.has(photo.key, source):
+                    break
+                index -= 1
+        return needed
+
+    def _run_piece(
+        self, photo: _Photo, piece: Piece, known: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        if piece.index == 0:
+            taken = photo.tensor()
+        else:
+            taken = known.get(piece.source)
+            if taken is None:
+                taken = self._store.get(photo.key, [piece.source])[piece.source]
+        result = self._program(photo).piece(piece, taken)
+        with self._counting:
+            self._pieces += 1
+        self._keep(photo, result)
+        return result
+
+    def _survey(self, photo: _Photo, *, everything: bool) -> dict[str, tf.Tensor]:
+        result = self._program(photo).survey(photo.tensor(), everything=everything)
+        with self._counting:
+            self._surveys += 1
+        self._keep(photo, result)
+        return result
+
+    def _keep(self, photo: _Photo, tensors: dict[str, tf.Tensor]) -> None:
+        for path, tensor in tensors.items():
+            self._store.put(photo.key, path, tensor, lasting=self.graph.find(path).is_cut)
+
+    def _program(self, photo: _Photo) -> _Program:
+        shape = tuple(photo.tensor().shape[1:])
+        program = self._programs.pop(shape, None) or _Program(self.graph)
+        self._programs[shape] = program
+        if len(self._programs) > _MAX_SHAPES:
+            self._programs.popitem(last=False)
+        return program
+
+
+class _Photo:
+    """What is asked about: a key for the cache, and the model's input, made when first needed."""
+
+    def __init__(self, key: str, is_batch: bool, make: Callable[[], np.ndarray]) -> None:
+        self.key = key
+        self.is_batch = is_batch
+        self._make = make
+        self._tensor: tf.Tensor | None = None
+
+    def tensor(self) -> tf.Tensor:
+        if self._tensor is None:
+            self._tensor = tf.convert_to_tensor(np.asarray(self._make(), dtype=np.float32))
+        return self._tensor
+
+
+def _raw_photo(image: Any, input_shape: tuple[int | None, ...]) -> _Photo:
+    array = np.asarray(image, dtype=np.float32)
+    fits = array.ndim in (3, 4) and all(
+        want in (None, have) for want, have in zip(input_shape, array.shape[-3:], strict=True)
+    )
+    if not fits or 0 in array.shape:
+        expected = ", ".join("any" if n is None else str(n) for n in input_shape)
+        raise ValueError(
+            "With `preprocess=False`, `image` must be an array that is already what the model "
+            f"eats: ({expected}), or a batch of such. Received: an array of shape {array.shape}"
+        )
+    is_batch = array.ndim == 4
+    batch = array if is_batch else array[None]
+    key = hashlib.sha1(f"{batch.shape}".encode() + np.ascontiguousarray(batch).data).hexdigest()
+    return _Photo(f"raw {key}", is_batch, lambda: batch)
+
+
+class _Program:
+    """The traced functions for one shape of input, made when first called."""
+
+    def __init__(self, graph: LayerGraph) -> None:
+        self._graph = graph
+        self._functions: dict[object, Any] = {}
+
+    def survey(self, tensor: tf.Tensor, *, everything: bool) -> dict[str, tf.Tensor]:
+        """Runs the whole network; returns the outputs of all pieces, or of all layers."""
+        pieces = self._graph.pieces
+        paths = [path for piece in pieces for path in piece.paths]
+        wanted = paths if everything else [piece.output for piece in pieces]
+        source = pieces[0].source
+        return self._call(("survey", everything), paths, source, wanted, tensor)
+
+    def piece(self, piece: Piece, tensor: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Runs one piece; returns the outputs of all its layers."""
+        return self._call(piece.index, piece.paths, piece.source, piece.paths, tensor)
+
+    def _call(
+        self, key: object, paths: Iterable[str], source: str, wanted: Iterable[str], x: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        if key not in self._functions:
+            # A concrete function is never traced again, whichever thread calls it.
+            self._functions[key] = tf.function(
+                lambda tensor: self._graph.run(paths, source, tensor, wanted),
+                input_signature=[tf.TensorSpec((None, *x.shape[1:]), x.dtype)],
+                autograph=False,
+            ).get_concrete_function()
+        return self._functions[key](x)
+
+
+class _Store:
+    """Tensors by photo and layer, never more than `max_bytes`; thread-safe.
+
+    Lasting tensors, the outputs of pieces, outlive the others: from them any other tensor of the
+    photo can be made again by running a single piece.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.nbytes = 0
+        self.evictions = 0
+        self._lasting: OrderedDict[tuple[str, str], tf.Tensor] = OrderedDict()
+        self._passing: OrderedDict[tuple[str, str], tf.Tensor] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, photo: str, paths: Iterable[str]) -> dict[str, tf.Tensor]:
+        found = {}
+        with self._lock:
+            for path in paths:
+                for tensors in (self._lasting, self._passing):
+                    if (photo, path) in tensors:
+                        tensors.move_to_end((photo, path))
+                        found[path] = tensors[photo, path]
+        return found
+
+    def has(self, photo: str, path: str) -> bool:
+        with self._lock:
+            return (photo, path) in self._lasting or (photo, path) in self._passing
+
+    def paths(self, photo: str) -> frozenset[str]:
+        with self._lock:
+            return frozenset(p for k, p in [*self._lasting, *self._passing] if k == photo)
+
+    def put(self, photo: str, path: str, tensor: tf.Tensor, *, lasting: bool) -> None:
+        size = _nbytes(tensor)
+        with self._lock:
+            if (photo, path) in self._lasting or (photo, path) in self._passing:
+                return
+            # What would push out something that lasts, only to pass, is not kept.
+            room = self.max_bytes - (0 if lasting else sum(map(_nbytes, self._lasting.values())))
+            if size > room:
+                return
+            while self.nbytes + size > self.max_bytes:
+                oldest = self._passing or self._lasting
+                _, old = oldest.popitem(last=False)
+                self.nbytes -= _nbytes(old)
+                self.evictions += 1
+            (self._lasting if lasting else self._passing)[photo, path] = tensor
+            self.nbytes += size
+
+    def clear(self) -> None:
+        with self._lock:
+            self._lasting.clear()
+            self._passing.clear()
+            self.nbytes = 0
+
+
+def _nbytes(tensor: tf.Tensor) -> int:
+    return int(tensor.shape.num_elements()) * tensor.dtype.size
+
+
+def _as_array(tensor: tf.Tensor, is_batch: bool) -> np.ndarray:
+    # np.asarray of a CPU tensor is a view: nothing is copied. bfloat16 has no numpy of its own.
+    array = np.asarray(tensor if tensor.dtype == tf.float32 else tf.cast(tensor, tf.float32))
+    array = array if is_batch else array[0]
+    array.flags.writeable = False
+    return array
+
+
+def _is_classifier(model: keras.Model, output: LayerInfo) -> bool:
+    return len(output.shape) == 1 and output.kind in ("Dense", "Softmax", "Activation")
+
+
+def _default_max_bytes() -> int:
+    return min(256 * MIB, int(0.15 * _memory_limit()))
+
+
+def _memory_limit() -> int:
+    """Bytes this process may use: what the hub, the container or the machine grants."""
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")] if _has_sysconf() else []
+    limits.append(_number(os.environ.get("MEM_LIMIT", "")))
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            limits.append(_number(Path(file).read_text()))
+        except OSError:
+            continue
+    return min((n for n in limits if n), default=2048 * MIB)
+
+
+def _has_sysconf() -> bool:
+    return "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {})
+
+
+def _number(text: str) -> int:
+    return int(text) if text.strip().isdigit() else 0

@@ -1,0 +1,136 @@
+"""One background thread for slow work, so that no cell and no callback ever waits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import CancelledError, Future
+from typing import Any
+
+
+class Task:
+    """What a running function may say and ask; the worker hands it over as the only argument."""
+
+    def __init__(self, kind: Hashable, on_progress: Callable[[float | None, str], None]) -> None:
+        self.kind = kind
+        self._on_progress = on_progress
+        self._cancelled = threading.Event()
+
+    def progress(self, fraction: float | None, text: str) -> None:
+        """Says how far it is, `fraction` from 0 to 1 or `None`; ends the task if it was cancelled.
+
+        Raises:
+            CancelledError: If somebody cancelled the task or asked for a newer one of its kind.
+        """
+        self.check()
+        self._on_progress(fraction, text)
+
+    def check(self) -> None:
+        """Ends the task if it was cancelled.
+
+        Raises:
+            CancelledError: As `progress`.
+        """
+        if self._cancelled.is_set():
+            raise CancelledError
+
+    def cancel(self) -> None:
+        """Makes the next `check` or `progress` raise."""
+        self._cancelled.set()
+
+
+class Worker:
+    """Runs functions one at a time in a thread of its own, the newest request first.
+
+    A request of the same kind as an earlier one replaces it: one that waits is cancelled, one that
+    runs is asked to stop. Results and errors go to whoever asked, through a
+    `concurrent.futures.Future`.
+
+    Args:
+        on_progress: Called as `on_progress(fraction, text)`, in the worker's thread, when a running
+            task says how far it is.
+    """
+
+    def __init__(self, on_progress: Callable[[float | None, str], None] | None = None) -> None:
+        self._on_progress = on_progress or (lambda fraction, text: None)
+        self._waiting: list[tuple[Task, Callable[[Task], Any], Future]] = []
+        self._running: Task | None = None
+        self._wake = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def submit(self, function: Callable[[Task], Any], *, kind: Hashable = None) -> Future:
+        """Asks for `function(task)` to be run.
+
+        Args:
+            function: Takes a `Task`.
+            kind: Requests of one kind replace each other; `None` replaces nothing.
+
+        Returns:
+            A `Future` of the result, cancelled if a newer request of its kind came first.
+
+        Raises:
+            RuntimeError: If the worker is closed.
+        """
+        task, future = Task(kind, self._on_progress), Future[Any]()
+        with self._wake:
+            if self._closed:
+                raise RuntimeError("This worker is closed and takes no more requests.")
+            replaced = self._drop(lambda other: kind is not None and other.kind == kind)
+            self._waiting.append((task, function, future))
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, name="resnet_widgets", daemon=True
+                )
+                self._thread.start()
+            self._wake.notify()
+        for old in replaced:
+            old.cancel()
+        return future
+
+    def cancel(self, kind: Hashable = None) -> None:
+        """Cancels what runs and what waits: all of it, or only the requests of one kind."""
+        with self._wake:
+            dropped = self._drop(lambda task: kind is None or task.kind == kind)
+        for future in dropped:
+            future.cancel()
+
+    def close(self) -> None:
+        """Cancels everything and lets the thread end. Further requests raise `RuntimeError`."""
+        with self._wake:
+            self._closed = True
+            dropped = self._drop(lambda task: True)
+            self._wake.notify()
+        for future in dropped:
+            future.cancel()
+
+    def _drop(self, matches: Callable[[Task], bool]) -> list[Future]:
+        """Takes matching requests out of the line; returns their futures, to cancel unlocked."""
+        if self._running and matches(self._running):
+            self._running.cancel()
+        dropped = [future for task, _, future in self._waiting if matches(task)]
+        self._waiting = [entry for entry in self._waiting if not matches(entry[0])]
+        return dropped
+
+    def _work(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._waiting or self._closed)
+                if self._closed:
+                    return
+                task, function, future = self._waiting.pop()
+                self._running = task
+            try:
+                if future.set_running_or_notify_cancel():
+                    self._run(task, function, future)
+            finally:
+                with self._wake:
+                    self._running = None
+
+    def _run(self, task: Task, function: Callable[[Task], Any], future: Future) -> None:
+        try:
+            result = function(task)
+        except BaseException as error:  # noqa: BLE001  the asker gets it, whatever it is
+            future.set_exception(error)
+        else:
+            future.set_result(result)
