@@ -134,11 +134,12 @@ class LayerGraph(Sequence[LayerInfo]):
         steps: dict[str, Step],
         slots: dict[str, int],
         output: str,
+        input_shape: tuple[int | None, ...],
     ) -> None:
         self.layers = layers
         self.pieces = pieces
         self.output = output
-        self.input_shape = layers[0].shape
+        self.input_shape = input_shape
         self._by_path = {layer.path: layer for layer in layers}
         self._steps = steps
         self._slots = slots
@@ -373,7 +374,8 @@ class _Reader:
                     )
                 )
         output = self.makers[self.outputs[0]]
-        return LayerGraph(tuple(rows), tuple(pieces), self.steps, self.slots, output)
+        free = tuple(function.inputs[0].shape[1:])
+        return LayerGraph(tuple(rows), tuple(pieces), self.steps, self.slots, output, free)
 
     def _input_row(self, names: Mapping[str, tuple[str, str]]) -> LayerInfo:
         first = next(iter(self.steps), None)
