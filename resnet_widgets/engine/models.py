@@ -12,7 +12,7 @@ import weakref
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -54,8 +54,8 @@ class ModelInfo:
 
     title: str
     note: str
-    labels: tuple[str, ...] | None
-    preprocess: Callable[[np.ndarray], np.ndarray]
+    labels: tuple[str, ...] | None = field(repr=False)
+    preprocess: Callable[[np.ndarray], np.ndarray] = field(repr=False)
     input_size: tuple[int, int]
 
 
@@ -165,7 +165,10 @@ def _load_auto(progress: Progress | None) -> keras.Model:
             return _load_imagenet(progress)
         except WeightsError as error:
             why = error.why
-    model = _load_mini()
+    try:
+        model = _load_mini()
+    except (ImportError, OSError, ValueError):
+        model = _load_random()
     origin = _origins[model]
     note = f"{origin.note}. ImageNet weights were not reachable: {why}"
     _origins[model] = _Origin(origin.title, note, origin.labels)
@@ -252,8 +255,8 @@ def _load_hdf5(path: Path) -> keras.Model:
     with h5py.File(path, "r") as file:
         if "model_config" in file.attrs:
             return keras.models.load_model(path, compile=False)
-        # Keras 3 has a group for each layer, named by the layer or by its class; Keras 2 has a list.
-        names = [*map(str, file.attrs.get("layer_names", ())), *file.get("layers", ())]
+        # Keras 2 wrote a list of layer names; Keras 3 writes groups, named by layer or by class.
+        names = [*np.asarray(file.attrs.get("layer_names", ()), dtype=str), *file.get("layers", ())]
         top = any(layer.startswith(("predictions", "dense")) for layer in names)
     try:
         return keras.applications.ResNet50(weights=str(path), include_top=top)
