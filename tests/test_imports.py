@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,16 @@ def test_a_file_imports_only_what_its_room_may(path):
     rooms = {room_of(source) for source in SOURCES}
     assert inside & rooms <= allowed
     assert not {name.split(".")[0] for name in names} & forbidden
+
+
+def test_whatever_is_imported_is_a_declared_dependency():
+    text = (ROOT.parent / "pyproject.toml").read_text(encoding="utf-8")
+    declared = {
+        re.match(r"[\w-]+", line)[0] for line in tomllib.loads(text)["project"]["dependencies"]
+    }
+    modules = {name.split(".")[0] for path in SOURCES for name in imported_modules(path)}
+    outside = modules - set(sys.stdlib_module_names) - {"resnet_widgets"}
+    assert {{"IPython": "ipython", "PIL": "pillow"}.get(m, m) for m in outside} <= declared
 
 
 def test_relative_imports_are_understood(tmp_path, monkeypatch):
