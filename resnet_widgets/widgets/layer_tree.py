@@ -1,0 +1,130 @@
+"""LayerTree: the layers of a model by stage and block."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import traitlets
+
+from ._base import Widget, module
+
+
+def _row(layer: Any) -> dict[str, Any]:
+    """One layer as the page needs it: every key there, plain JSON values."""
+    row = layer.to_row() if hasattr(layer, "to_row") else layer
+    if not isinstance(row, Mapping) or not isinstance(row.get("path"), str) or not row["path"]:
+        raise ValueError(
+            "`layers` must hold layer descriptions: objects with `to_row()` or mappings with a "
+            f"non-empty string `path`. Received: {row!r:.200}"
+        )
+    return {
+        "path": row["path"],
+        "name": str(row.get("name") or row["path"].rpartition("/")[2]),
+        "kind": str(row.get("kind", "")),
+        "stage": str(row.get("stage", "")),
+        "block": str(row.get("block", "")),
+        "shape": [-1 if size is None else int(size) for size in row.get("shape", ())],
+        "dtype": str(row.get("dtype", "")),
+        "parameters": int(row.get("parameters", 0)),
+        "field": row.get("field"),
+        "inputs": [str(path) for path in row.get("inputs", ())],
+    }
+
+
+def _rows(layers: Iterable[Any]) -> list[dict[str, Any]]:
+    rows = [_row(layer) for layer in layers]
+    paths = [row["path"] for row in rows]
+    if len(set(paths)) < len(paths):
+        twice = next(path for path in paths if paths.count(path) > 1)
+        raise ValueError(f"`layers` must have different paths. Received: {twice!r} more than once")
+    return rows
+
+
+class LayerTree(Widget):
+    """A searchable tree of layers: stage, block, layer.
+
+    Whoever writes Python gets a `ValueError` for a layer that does not exist. The page cannot be
+    answered with an exception, so an unknown path from there is refused: the previous selection
+    stays, and the page is told so.
+
+    Args:
+        layers: Layers in model order: `LayerInfo`s (any object with `to_row()`), or mappings with
+            at least `path`, and as far as known `name`, `kind`, `stage`, `block`, `shape` (without
+            the batch; -1 or `None` where unknown), `dtype`, `parameters`, `field` (the receptive
+            field: `size` and `stride`, each height and width in pixels) and `inputs` (paths).
+        selected: Path of the selected layer, `""` for none.
+        cached: Paths of the layers whose activations are in the cache.
+        computing: Path of the layer that is being computed, `""` for none.
+        **kwargs: Other traits of a Jupyter widget, such as `layout`.
+
+    Raises:
+        ValueError: If a layer has no path, a path occurs twice, or `selected` is not among them.
+
+    Example:
+        >>> tree = LayerTree([{"path": "conv1_relu", "stage": "conv1", "shape": (112, 112, 64)}])
+        >>> tree.selected = "conv1_relu"
+    """
+
+    _esm = module("layer_tree.js")
+
+    layers = traitlets.List().tag(sync=True)
+    selected = traitlets.Unicode("").tag(sync=True)
+    cached = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    computing = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(
+        self,
+        layers: Iterable[Any] = (),
+        *,
+        selected: str = "",
+        cached: Iterable[str] = (),
+        computing: str = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            layers=_rows(layers),
+            selected=selected,
+            cached=list(cached),
+            computing=computing,
+            **kwargs,
+        )
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Takes over what the page has set, as far as it may.
+
+        The layers are the kernel's to say, and a selection must be one of them; for these the page
+        gets the kernel's own value back.
+        """
+        refused = {"layers"} & sync_data.keys()
+        if "selected" in sync_data and not self._is_choice(sync_data["selected"]):
+            refused.add("selected")
+        super().set_state({**sync_data, **{name: getattr(self, name) for name in refused}})
+        if refused:
+            self.send_state(refused)
+
+    def _is_choice(self, path: object) -> bool:
+        return path == "" or any(row["path"] == path for row in self.layers)
+
+    @traitlets.validate("layers")
+    def _check_layers(self, proposal: dict[str, Any]) -> list[dict[str, Any]]:
+        return _rows(proposal["value"])
+
+    @traitlets.validate("selected")
+    def _check_selected(self, proposal: dict[str, Any]) -> str:
+        path = proposal["value"]
+        if self._is_choice(path):
+            return path
+        paths = [row["path"] for row in self.layers]
+        near = difflib.get_close_matches(path, paths, n=3, cutoff=0.5)
+        expected = f"Did you mean one of {near}?" if near else f"There are {len(paths)} layers."
+        raise ValueError(
+            f"`selected` must be the path of one of `layers`, or '' for none. {expected} "
+            f"Received: {path!r}"
+        )
+
+    @traitlets.observe("layers")
+    def _drop_stale_selection(self, _change: dict[str, Any]) -> None:
+        if not self._is_choice(self.selected):
+            self.selected = ""
