@@ -122,7 +122,7 @@ def _quantise(rows: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray
     """The byte of every cell."""
     with np.errstate(all="ignore"):
         # A range that overflows float32 is rare and needs the wider type.
-        wide = np.float32 if np.isfinite(high - low).all() else np.float64
+        wide: Any = np.float32 if np.isfinite(high - low).all() else np.float64
         start = low.astype(wide)[:, None]
         span = high.astype(wide)[:, None] - start
         steps = rows - start

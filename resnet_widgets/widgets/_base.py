@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import re
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
 
-_IMPORT_SHARED = re.compile(r'^import \{[^}]*\} from "\./shared\.js";\n', re.MULTILINE)
+_HERE = Path(__file__).parent
+_IMPORT = re.compile(r'^import \{[^}]*\} from "(\.[\w./]+\.js)";\n', re.MULTILINE)
 
 
 @functools.cache
-def _source(name: str) -> str:
-    return (files(__package__) / name).read_text(encoding="utf-8")
+def _source(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def module(name: str) -> str:
     """Source of the ES module `name` as anywidget can load it.
 
-    anywidget imports a module from a blob, where relative imports cannot resolve, so the text of
-    `shared.js` is pasted in front of the module and its import line is dropped.
+    anywidget imports a module from a blob, where relative imports cannot resolve, so the modules it
+    imports from files beside it are pasted in front of it, each once, and the import lines dropped.
 
     Args:
-        name: File name beside this one, such as `"layer_tree.js"`.
+        name: File name beside this one, such as `"layer_tree.js"`, or a path relative to it.
 
     Returns:
         The text of one self-contained ES module with one default export.
     """
-    return _source("shared.js") + _IMPORT_SHARED.sub("", _source(name))
+    pasted: dict[Path, str] = {}
+
+    def paste(path: Path) -> None:
+        text = _source(path)
+        for sibling in (path.parent / found for found in _IMPORT.findall(text)):
+            if sibling.resolve() not in pasted:
+                paste(sibling.resolve())
+        pasted[path] = _IMPORT.sub("", text)
+
+    paste((_HERE / name).resolve())
+    return "\n".join(pasted.values())
 
 
 class Widget(anywidget.AnyWidget):
@@ -41,25 +53,46 @@ class Widget(anywidget.AnyWidget):
         last_error: The exception behind `error`, or `None`. Not synchronised.
     """
 
-    _css = _source("widgets.css")
+    _css = _source(_HERE / "widgets.css")
 
     error = traitlets.Unicode("").tag(sync=True)
     last_error: BaseException | None = None
 
     def __init__(self, **kwargs: Any) -> None:
-        unknown = sorted(set(kwargs) - set(self.trait_names()))
-        if unknown:
-            known = sorted(n for n in self.traits(sync=True) if not n.startswith("_"))
+        known = sorted(n for n in self.traits(sync=True) if not n.startswith("_"))
+        for name in sorted(set(kwargs) - set(self.trait_names())):
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean `{close[0]}`?" if close else f"Expected some of {known}."
             raise TypeError(
-                f"{type(self).__name__} got an unknown keyword argument. "
-                f"Expected some of {known}. Received: {unknown}"
+                f"{type(self).__name__} has no keyword argument of this name. {hint} "
+                f"Received: {name!r}"
             )
         super().__init__(**kwargs)
 
     def report(self, error: BaseException) -> None:
         """Shows `error` in the widget and keeps it on `last_error`."""
         self.last_error = error
-        self.error = str(error) or type(error).__name__
+        self.error = message_of(error)
+
+
+def message_of(error: BaseException) -> str:
+    """What a person should read about `error`: its message, or its name where it has none."""
+    return (str(error) or type(error).__name__).strip()
+
+
+def clamp_index(value: int, count: int | None = None) -> int:
+    """`value` made a valid index: at least 0 and, where `count` is known, below it."""
+    top = value if not count else count - 1
+    return max(0, min(value, top))
+
+
+def clamp_cursor(value: Any) -> list[float]:
+    """`value` made a cursor: `[x0, y0, x1, y1]` within 0…1 and in order, else `[]`."""
+    try:
+        x0, y0, x1, y1 = (min(1.0, max(0.0, float(v))) for v in value)
+    except (TypeError, ValueError):
+        return []
+    return [x0, y0, x1, y1] if x0 < x1 and y0 < y1 else []
 
 
 def widget_list(**metadata: Any) -> traitlets.List:

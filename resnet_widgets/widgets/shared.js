@@ -128,3 +128,49 @@ export function formatNumber(value) {
       : String(Number(value.toPrecision(4)));
   return text.replaceAll("-", "−");
 }
+
+/**
+ * Two decimals for what a legend says: `8.77`, `−0.31`, `0.00`; else as `formatNumber`.
+ * @param {number} value
+ */
+export function formatShort(value) {
+  const size = Math.abs(value);
+  if (size !== 0 && !(size >= 0.01 && size < 1000)) return formatNumber(value);
+  return value.toFixed(2).replaceAll("-", "−");
+}
+
+/**
+ * The channels in the order they are shown: by index, or the strongest first (NaN last).
+ * @param {Float32Array} strength
+ * @param {string} order `"index"` or `"strength"`
+ * @returns {number[]}
+ */
+export function channelOrder(strength, order) {
+  const channels = Array.from(strength, (_, channel) => channel);
+  if (order !== "strength") return channels;
+  const rank = (/** @type {number} */ c) => (Number.isNaN(strength[c]) ? -Infinity : strength[c]);
+  return channels.sort((a, b) => rank(b) - rank(a) || a - b);
+}
+
+/**
+ * A drop-down for one trait.
+ * @param {any} model
+ * @param {string} trait
+ * @param {string} label read out, and shown as a tooltip
+ * @param {[value: string, text: string][]} options
+ * @param {AbortSignal} signal
+ */
+export function traitSelect(model, trait, label, options, signal) {
+  const select = element(
+    "select",
+    { class: "rw-select", "aria-label": label, title: label },
+    ...options.map(([value, text]) => element("option", { value, text })),
+  );
+  const show = () => {
+    select.value = model.get(trait);
+  };
+  select.addEventListener("change", () => setTrait(model, trait, select.value), { signal });
+  onChange(model, [trait], show, signal);
+  show();
+  return select;
+}

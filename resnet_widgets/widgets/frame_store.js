@@ -1,0 +1,298 @@
+// The page's half of the cache. Views read frames from it; what it lacks it asks the kernel for,
+// once, however many views want it.
+
+/** One activation as the kernel sent it; see `Frame` in `frame.py` for the meaning of the bytes. */
+export class Frame {
+  /**
+   * @param {string} layer
+   * @param {number[]} shape `[H, W, C]`, or `[C]` for a vector
+   * @param {DataView} buffer four rows of C float32, then C × H × W bytes
+   */
+  constructor(layer, shape, buffer) {
+    this.layer = layer;
+    this.shape = shape;
+    this.channels = shape[shape.length - 1];
+    this.height = shape.length === 3 ? shape[0] : 1;
+    this.width = shape.length === 3 ? shape[1] : 1;
+    const head = 16 * this.channels;
+    this.bytes = head + this.channels * this.height * this.width;
+    if (!(this.bytes > 0) || buffer.byteLength !== this.bytes) {
+      throw new Error(
+        `The kernel sent a frame of shape ${shape} in ${buffer.byteLength} bytes; expected ${this.bytes}.`,
+      );
+    }
+    // A copy, because a Float32Array must start at a multiple of 4.
+    const floats = new Float32Array(
+      buffer.buffer.slice(buffer.byteOffset, buffer.byteOffset + head),
+    );
+    const row = (/** @type {number} */ index) =>
+      floats.subarray(index * this.channels, (index + 1) * this.channels);
+    this.low = row(0);
+    this.high = row(1);
+    this.strength = row(2);
+    this.zeros = row(3);
+    this.data = new Uint8Array(buffer.buffer, buffer.byteOffset + head, this.bytes - head);
+  }
+
+  /** Whether there is one number a channel, and no picture. */
+  get isVector() {
+    return this.height * this.width === 1;
+  }
+
+  /**
+   * The bytes of one channel, row after row.
+   * @param {number} channel
+   */
+  plane(channel) {
+    const cells = this.height * this.width;
+    return this.data.subarray(channel * cells, (channel + 1) * cells);
+  }
+
+  /**
+   * The number in one cell: exact in a vector, else within 1/504 of the channel's range.
+   * @param {number} channel
+   * @param {number} row
+   * @param {number} column
+   */
+  value(channel, row, column) {
+    if (this.isVector && Number.isFinite(this.strength[channel])) return this.strength[channel];
+    const code = this.plane(channel)[row * this.width + column];
+    if (code > 252) return [-Infinity, Infinity, NaN][code - 253];
+    return this.low[channel] + (code / 252) * (this.high[channel] - this.low[channel]);
+  }
+}
+
+/**
+ * @typedef {{ key: string, photo: string, layer: string,
+ *   resolve: (frame: Frame | null) => void, reject: (error: Error) => void }} Read
+ * @typedef {{ waiting: Read | null, asked: string, shown: string }} Reader
+ *   `asked` is the key of its one want in flight, `shown` that of the frame it read last.
+ */
+
+/**
+ * The store, apart from the widget it lives in.
+ * @param {object} options
+ * @param {(want: { id: number, photo: string, layer: string }) => void} options.ask
+ * @param {() => number} options.limit bytes of frames to keep
+ */
+export function createStore({ ask, limit }) {
+  /** @type {Map<string, Frame>} least recently used first */
+  const frames = new Map();
+  /** @type {Map<string, { id: number, photo: string, layer: string }>} */
+  const wants = new Map();
+  /** @type {Set<Reader>} */
+  const readers = new Set();
+  /** @type {Set<(photo: string | null) => void>} */
+  const forgetters = new Set();
+  // Another page, or this one before a reload, may have wants in flight at the same kernel.
+  let lastId = Math.floor(Math.random() * 2 ** 40);
+  /** @type {{ photo: string, layer: string }[]} */
+  let ahead = [];
+  /** @type {Set<string>} */
+  let aheadKeys = new Set();
+  let aheadAsked = "";
+
+  const keyOf = (/** @type {string} */ photo, /** @type {string} */ layer) =>
+    JSON.stringify([photo, layer]);
+
+  function want(/** @type {string} */ photo, /** @type {string} */ layer) {
+    const key = keyOf(photo, layer);
+    if (wants.has(key)) return;
+    const entry = { id: ++lastId, photo, layer };
+    wants.set(key, entry);
+    try {
+      ask(entry);
+    } catch (error) {
+      // Later, as any answer: the reader is in the middle of asking.
+      queueMicrotask(() => finish(key, /** @type {Error} */ (error)));
+    }
+  }
+
+  function use(/** @type {string} */ key) {
+    const frame = frames.get(key);
+    if (frame) {
+      frames.delete(key);
+      frames.set(key, frame);
+    }
+    return frame;
+  }
+
+  /** Drops the frames that were used longest ago, but none in `keep`; false if that is too few. */
+  function trim(/** @type {Set<string>} */ keep) {
+    let bytes = 0;
+    for (const frame of frames.values()) bytes += frame.bytes;
+    for (const [key, frame] of frames) {
+      if (bytes <= limit()) break;
+      if (keep.has(key)) continue;
+      frames.delete(key);
+      bytes -= frame.bytes;
+    }
+    return bytes <= limit();
+  }
+
+  function advance(/** @type {Reader} */ reader) {
+    const read = reader.waiting;
+    if (!read) return;
+    const frame = use(read.key);
+    if (frame) {
+      reader.waiting = null;
+      reader.shown = read.key;
+      read.resolve(frame);
+    } else if (!reader.asked) {
+      reader.asked = read.key;
+      want(read.photo, read.layer);
+    }
+  }
+
+  function fetchAhead() {
+    if (aheadAsked || [...readers].some((reader) => reader.waiting)) return;
+    while (ahead.length) {
+      const { photo, layer } = /** @type {{ photo: string, layer: string }} */ (ahead.shift());
+      const key = keyOf(photo, layer);
+      if (frames.has(key)) continue;
+      aheadAsked = key;
+      want(photo, layer);
+      return;
+    }
+  }
+
+  /** One want has come to its end, with a frame or an error. */
+  function finish(/** @type {string} */ key, /** @type {Frame | Error} */ result) {
+    wants.delete(key);
+    const wasAhead = aheadAsked === key;
+    if (wasAhead) aheadAsked = "";
+    if (!(result instanceof Error)) frames.set(key, result);
+    const eager = [...readers].some((reader) => reader.waiting?.key === key);
+    for (const reader of readers) {
+      if (reader.asked === key) reader.asked = "";
+      if (reader.waiting?.key === key && result instanceof Error) {
+        const { reject } = reader.waiting;
+        reader.waiting = null;
+        reject(result);
+      }
+      advance(reader);
+    }
+    const shown = new Set([...readers].map((reader) => reader.shown));
+    if (eager || !wasAhead) {
+      trim(shown);
+    } else if (!trim(new Set([...shown, ...aheadKeys]))) {
+      frames.delete(key);
+      ahead = [];
+    }
+    fetchAhead();
+  }
+
+  return {
+    /**
+     * For one view. Its newest read wins, and only one of its wants is in flight at a time.
+     * @param {AbortSignal} [signal] when the view goes
+     */
+    reader(signal) {
+      /** @type {Reader} */
+      const reader = { waiting: null, asked: "", shown: "" };
+      readers.add(reader);
+      const supersede = () => {
+        reader.waiting?.resolve(null);
+        reader.waiting = null;
+      };
+      signal?.addEventListener("abort", () => {
+        supersede();
+        readers.delete(reader);
+      });
+      return {
+        /**
+         * @param {string} photo
+         * @param {string} layer
+         * @returns {Promise<Frame | null>} null once a newer read has taken this one's place
+         */
+        read(photo, layer) {
+          supersede();
+          return new Promise((resolve, reject) => {
+            reader.waiting = { key: keyOf(photo, layer), photo, layer, resolve, reject };
+            advance(reader);
+          });
+        },
+      };
+    },
+
+    /**
+     * What will probably be looked at next; fetched one at a time while nobody waits for a frame,
+     * and only as long as there is room beside what is shown. Replaces the previous list.
+     * @param {string} photo
+     * @param {string[]} layers
+     */
+    prefetch(photo, layers) {
+      ahead = layers.map((layer) => ({ photo, layer }));
+      aheadKeys = new Set(layers.map((layer) => keyOf(photo, layer)));
+      fetchAhead();
+    },
+
+    /**
+     * The frame if it is here, without asking for it.
+     * @param {string} photo
+     * @param {string} layer
+     * @returns {Frame | null}
+     */
+    peek(photo, layer) {
+      return frames.get(keyOf(photo, layer)) ?? null;
+    },
+
+    /**
+     * Calls `heard` when frames have become worthless: those of one photo, or of all (null).
+     * @param {(photo: string | null) => void} heard
+     * @param {AbortSignal} signal
+     */
+    onForget(heard, signal) {
+      forgetters.add(heard);
+      signal.addEventListener("abort", () => forgetters.delete(heard));
+    },
+
+    /**
+     * One message from the kernel. Answers to a question nobody asks any more are dropped.
+     * @param {any} message
+     * @param {DataView[]} buffers
+     */
+    receive(message, buffers) {
+      if (message.kind === "forget") this.forget(message.photo);
+      const key = keyOf(message.photo, message.layer);
+      if (wants.get(key)?.id !== message.id) return;
+      if (message.kind === "error") finish(key, new Error(message.message));
+      if (message.kind === "frame") {
+        try {
+          finish(key, new Frame(message.layer, message.shape, buffers[0]));
+        } catch (error) {
+          finish(key, /** @type {Error} */ (error));
+        }
+      }
+    },
+
+    /** @param {string | null} photo */
+    forget(photo) {
+      const meant = (/** @type {string} */ key) => photo === null || JSON.parse(key)[0] === photo;
+      for (const key of [...frames.keys()]) if (meant(key)) frames.delete(key);
+      ahead = ahead.filter((next) => photo !== null && next.photo !== photo);
+      // An answer on its way may still be of the old kind, so those wants are asked again.
+      for (const [key, { photo: of, layer }] of [...wants]) {
+        if (!meant(key)) continue;
+        wants.delete(key);
+        want(of, layer);
+      }
+      for (const heard of [...forgetters]) heard(photo);
+    },
+  };
+}
+
+export default {
+  /** @param {{ model: any }} context */
+  initialize({ model }) {
+    const store = createStore({
+      ask: (want) => model.send({ kind: "want", ...want }),
+      limit: () => model.get("page_bytes"),
+    });
+    model.on("msg:custom", (/** @type {any} */ message, /** @type {DataView[]} */ buffers) =>
+      store.receive(message, buffers),
+    );
+    const { reader, prefetch, peek, onForget } = store;
+    return { reader, prefetch, peek, onForget };
+  },
+};
