@@ -161,7 +161,7 @@ def _read_path(source: str | os.PathLike, notes: list[str]) -> tuple[str, np.nda
     shown = text if len(text) < 500 else reprlib.repr(text)
     try:
         path = Path(os.fsdecode(text)).expanduser()
-        file = open(path if text else "", "rb")
+        file = open(path if text else "", "rb")  # noqa: SIM115  (closed below, while decoding)
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.ENAMETOOLONG):
             raise

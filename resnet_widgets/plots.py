@@ -1,0 +1,286 @@
+"""Figures of activations for papers and slides: a grid of channels, a strip of stages."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, Normalize
+from matplotlib.figure import Figure
+
+from resnet_widgets.engine.images import load_image
+
+# No colormap of activations goes through it, so marked cells cannot be taken for values.
+NOT_FINITE = "#ff2d95"
+_PANEL, _GAP, _ROW_GAP = 1.35, 0.14, 0.5  # inches
+_LEFT, _RIGHT, _TOP, _BOTTOM = 0.15, 0.95, 0.75, 0.55
+
+
+class _Figure(Figure):
+    """A figure that a notebook shows although pyplot, which would do that, is not loaded."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
+
+
+def plot_channels(
+    cache: Any,
+    image: Any,
+    layer: str,
+    n: int = 16,
+    *,
+    cmap: str | Colormap = "viridis",
+    order: str = "index",
+    scale: str = "channel",
+) -> Figure:
+    """Draw channels of one layer as a grid of maps, or as bars if the layer is a vector.
+
+    Every map is drawn cell by cell, with its lowest and highest value below it. Cells that are NaN
+    or infinite are pink and counted.
+
+    Args:
+        cache: An `ActivationCache`.
+        image: One picture, as `load_image` takes it.
+        layer: Path of a layer, such as `"conv3_block4_out"`.
+        n: How many channels. Defaults to 16; a layer with fewer shows all it has.
+        cmap: A matplotlib colormap or its name. Defaults to `"viridis"`.
+        order: `"index"` for the first `n` channels, `"strength"` for the `n` with the highest
+            mean, highest first.
+        scale: `"channel"` if the colours of each map go from its own lowest to its own highest
+            value, `"layer"` if all maps share the range of the whole layer.
+
+    Returns:
+        A `matplotlib.figure.Figure`; save it with `figure.savefig("channels.pdf")`.
+
+    Raises:
+        ValueError: If an argument is none of the above.
+    """
+    _check("order", order, ("index", "strength"))
+    _check("scale", scale, ("channel", "layer"))
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+        raise ValueError(f"`n` should be an integer ≥ 1. Received: {n!r}")
+    colours = matplotlib.colormaps.get_cmap(cmap).with_extremes(bad=NOT_FINITE)
+    values = np.asarray(cache.activation(image, layer))
+    if values.ndim not in (1, 3):
+        raise ValueError(
+            "`image` should be one picture, and `layer` one with maps (H, W, C) or a vector (C,). "
+            f"Received: layer {layer!r} of shape {values.shape}"
+        )
+    if order == "strength":
+        # Channels without a finite cell are weakest.
+        strength = np.nan_to_num(_strength(values), nan=-np.inf)
+        channels = np.argsort(-strength, kind="stable")[:n]
+    else:
+        channels = np.arange(values.shape[-1])[:n]
+    title = f"{layer}, {_shape(values)}"
+    shown = {"index": "first", "strength": "strongest"}[order]
+    caption = f"{len(channels)} {shown} of {values.shape[-1]} channels"
+    if values.ndim == 1:
+        return _bars(values, channels, title, caption, colours)
+    return _grid(values, channels, title, caption, colours, shared=scale == "layer")
+
+
+def plot_stages(cache: Any, image: Any, *, cmap: str | Colormap = "viridis") -> Figure:
+    """Draw what a network makes of a picture: the picture, then one map for each stage.
+
+    The map of a stage is that of its strongest channel, the one with the highest mean, in colours
+    from its own lowest to its own highest value.
+
+    Args:
+        cache: An `ActivationCache`.
+        image: One picture, as `load_image` takes it.
+        cmap: A matplotlib colormap or its name. Defaults to `"viridis"`.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+    """
+    colours = matplotlib.colormaps.get_cmap(cmap).with_extremes(bad=NOT_FINITE)
+    photo = load_image(image, getattr(cache, "input_size", (224, 224)))
+    stages = cache.stages(photo)
+    size = 1.9
+    columns = 1 + len(stages)
+    figure = _figure(columns, 1, size)
+    axes = _panel(figure, 0, columns, 1, size)
+    axes.imshow(photo.pixels)
+    height, width = photo.pixels.shape[:2]
+    _label(axes, f"{photo.source}\n{height} × {width} × 3", "what the model sees")
+    for column, (path, values) in enumerate(stages.items(), start=1):
+        strength = np.nan_to_num(_strength(values), nan=-np.inf)
+        channel = int(strength.argmax())
+        axes = _panel(figure, column, columns, 1, size)
+        said = _map(axes, values[..., channel], colours, None)
+        _label(axes, f"{path}\n{_shape(values)}", f"ch {channel}: {said}")
+    _channel_bar(figure, colours)
+    _caption(figure, "Strongest channel of each stage (highest mean)", "channel")
+    return figure
+
+
+def _grid(
+    values: np.ndarray,
+    channels: np.ndarray,
+    title: str,
+    caption: str,
+    colours: Colormap,
+    *,
+    shared: bool,
+) -> Figure:
+    columns = math.ceil(math.sqrt(len(channels)))
+    rows = math.ceil(len(channels) / columns)
+    figure = _figure(columns, rows, _PANEL)
+    finite = values[np.isfinite(values)]
+    limits = (float(finite.min()), float(finite.max())) if shared and finite.size else None
+    for position, channel in enumerate(channels):
+        axes = _panel(figure, position, columns, rows, _PANEL)
+        _label(axes, f"ch {channel}", _map(axes, values[..., channel], colours, limits))
+    _title(figure, title)
+    if not shared:
+        _channel_bar(figure, colours)
+    elif limits and limits[0] < limits[1]:
+        norm = Normalize(*limits)
+        figure.colorbar(ScalarMappable(norm, colours), cax=_bar_axes(figure)).ax.tick_params(
+            labelsize=7
+        )
+    _caption(figure, caption, "layer" if shared else "channel")
+    return figure
+
+
+def _map(
+    axes: Axes, plane: np.ndarray, colours: Colormap, limits: tuple[float, float] | None
+) -> str:
+    """Draw one channel; returns its range in words."""
+    finite = np.isfinite(plane)
+    marked = int(plane.size - finite.sum())
+    pink = f", {marked} not finite" if marked else ""
+    if marked == plane.size:
+        said, low, high = "nothing finite", 0.0, 1.0
+    else:
+        low, high = float(plane[finite].min()), float(plane[finite].max())
+        said = f"constant {_number(low)}" if low == high else f"{_number(low)} … {_number(high)}"
+        said += pink
+    low, high = limits or (low, high)
+    # Colours are computed here: imshow widens an empty range, and a constant would turn mid-scale.
+    shares = (plane.astype(np.float64) - low) / (high - low) if high > low else plane * 0.0
+    axes.imshow(
+        np.ma.masked_where(~finite, shares), cmap=colours, vmin=0, vmax=1, interpolation="nearest"
+    )
+    return said
+
+
+def _bars(
+    values: np.ndarray, channels: np.ndarray, title: str, caption: str, colours: Colormap
+) -> Figure:
+    figure = _Figure(figsize=(5.5, 1.3 + 0.24 * len(channels)), dpi=150)
+    axes = figure.add_axes(
+        (0.14, 0.75 / figure.get_figheight(), 0.76, 0.24 * len(channels) / figure.get_figheight())
+    )
+    chosen = values[channels].astype(np.float64)
+    finite = np.isfinite(chosen)
+    rows = np.arange(len(channels))
+    axes.barh(rows, np.where(finite, chosen, 0), height=0.7, color=colours(0.45))
+    for row in rows:
+        value = chosen[row] if finite[row] else 0.0
+        axes.annotate(
+            _number(chosen[row]),
+            (value, row),
+            xytext=(3 if value >= 0 else -3, 0),
+            textcoords="offset points",
+            ha="left" if value >= 0 else "right",
+            va="center",
+            fontsize=7,
+            color=matplotlib.rcParams["text.color"] if finite[row] else NOT_FINITE,
+        )
+    axes.set_yticks(rows, [f"ch {channel}" for channel in channels])
+    axes.tick_params(labelsize=7)
+    axes.set_ylim(len(channels) - 0.4, -0.6)
+    axes.margins(x=0.12)
+    axes.axvline(0, color="0.5", linewidth=0.6)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    _title(figure, title)
+    figure.text(_LEFT / 5.5, 0.12 / figure.get_figheight(), caption, fontsize=7.5)
+    return figure
+
+
+# ------------------------------------------------------------------------------- page layout
+# Positions are computed in inches: automatic layouts take seconds with hundreds of panels.
+def _figure(columns: int, rows: int, size: float) -> _Figure:
+    width = _LEFT + columns * (size + _GAP) + _RIGHT
+    return _Figure(figsize=(width, _TOP + rows * (size + _ROW_GAP) + _BOTTOM - 0.15), dpi=150)
+
+
+def _panel(figure: Figure, position: int, columns: int, rows: int, size: float) -> Axes:
+    width, height = figure.get_size_inches()
+    row, column = divmod(position, columns)
+    left = _LEFT + column * (size + _GAP)
+    top = height - _TOP - row * (size + _ROW_GAP)
+    axes = figure.add_axes((left / width, (top - size) / height, size / width, size / height))
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_linewidth(0.4)
+    return axes
+
+
+def _bar_axes(figure: Figure) -> Axes:
+    width, height = figure.get_size_inches()
+    tall = min(height - _TOP - _BOTTOM - 0.2, 3.0)
+    bottom = height - _TOP - tall
+    return figure.add_axes(
+        ((width - _RIGHT + 0.1) / width, bottom / height, 0.12 / width, tall / height)
+    )
+
+
+def _channel_bar(figure: Figure, colours: Colormap) -> None:
+    bar = figure.colorbar(ScalarMappable(Normalize(0, 1), colours), cax=_bar_axes(figure))
+    bar.set_ticks([0, 1], labels=["its lowest", "its highest"])
+    bar.ax.tick_params(labelsize=7)
+
+
+# Names come from models and files: `parse_math=False`, or a `$` in one would be read as a formula.
+def _label(axes: Axes, title: str, below: str) -> None:
+    axes.set_title(title, fontsize=8, pad=3, parse_math=False)
+    axes.set_xlabel(below, fontsize=6.5, labelpad=2, parse_math=False)
+
+
+def _title(figure: Figure, text: str) -> None:
+    height = figure.get_figheight()
+    left = _LEFT / figure.get_figwidth()
+    figure.text(left, 1 - 0.2 / height, text, fontsize=10.5, va="top", parse_math=False)
+
+
+def _caption(figure: Figure, text: str, scale: str) -> None:
+    width, height = figure.get_size_inches()
+    ranges = {
+        "channel": "each map in its own range, given below it.",
+        "layer": "all maps in one range, that of the whole layer.",
+    }
+    figure.text(_LEFT / width, 0.12 / height, f"{text}; {ranges[scale]}", fontsize=7.5)
+
+
+def _strength(values: np.ndarray) -> np.ndarray:
+    """Mean of the finite cells of each channel; NaN where there is none."""
+    flat = values.reshape(-1, values.shape[-1])
+    finite = np.isfinite(flat)
+    total = np.where(finite, flat, 0).sum(axis=0, dtype=np.float64)
+    count = finite.sum(axis=0)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def _shape(values: np.ndarray) -> str:
+    return " × ".join(map(str, values.shape))
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")
+
+
+def _check(name: str, value: str, accepted: tuple[str, ...]) -> None:
+    if value not in accepted:
+        raise ValueError(
+            f"`{name}` should be {' or '.join(map(repr, accepted))}. Received: {value!r}"
+        )
