@@ -241,7 +241,7 @@ export function withParents(node) {
  * The nodes that can be seen, from top to bottom.
  * @param {TreeNode} root
  * @param {Set<TreeNode>} open
- * @param {Set<TreeNode> | null} shown  null for all
+ * @param {Set<TreeNode>} [shown]  all, if left out
  * @returns {TreeNode[]}
  */
 export function visible(root, open, shown) {

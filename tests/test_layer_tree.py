@@ -1,0 +1,114 @@
+"""LayerTree without a browser: rows, selection, and what the page may set."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from resnet_widgets.widgets.layer_tree import LayerTree
+from stub_comm import StubComm
+
+ROWS = [
+    {"path": "conv1_conv", "kind": "Conv2D", "stage": "conv1", "shape": [112, 112, 64]},
+    {"path": "conv1_relu", "kind": "Activation", "stage": "conv1", "shape": [112, 112, 64]},
+]
+
+
+@dataclasses.dataclass
+class Info:
+    path: str
+
+    def to_row(self):
+        return {"path": self.path, "shape": [None, 3], "parameters": 7}
+
+
+def test_objects_and_mappings_become_full_rows():
+    tree = LayerTree([Info("resnet50/conv1_bn"), ROWS[0]])
+    assert tree.layers[0] == {
+        "path": "resnet50/conv1_bn",
+        "name": "conv1_bn",
+        "kind": "",
+        "stage": "",
+        "block": "",
+        "shape": [-1, 3],
+        "dtype": "",
+        "parameters": 7,
+        "field": None,
+        "inputs": [],
+    }
+    assert tree.layers[1]["stage"] == "conv1"
+
+
+def test_layers_of_a_real_model_pass_unchanged(random_resnet50):
+    from resnet_widgets.engine.graph import read_layers
+
+    layers = read_layers(random_resnet50)
+    assert LayerTree(layers).layers == [layer.to_row() for layer in layers]
+
+
+@pytest.mark.parametrize("layer", [{}, {"path": ""}, {"path": 3}, "conv1", None])
+def test_a_layer_without_a_path_is_refused(layer):
+    with pytest.raises(ValueError, match="`layers` must hold .* Received: "):
+        LayerTree([layer])
+
+
+def test_layers_with_one_path_twice_are_refused():
+    tree = LayerTree(ROWS)
+    with pytest.raises(ValueError, match="Received: 'conv1_relu' more than once"):
+        tree.layers = [*ROWS, ROWS[1]]
+    assert len(tree.layers) == 2
+
+
+def test_selecting_a_layer_that_does_not_exist_names_the_nearest():
+    tree = LayerTree(ROWS, selected="conv1_conv")
+    with pytest.raises(ValueError, match=r"conv1_relu.*Received: 'conv1_rel'"):
+        tree.selected = "conv1_rel"
+    assert tree.selected == "conv1_conv"
+    with pytest.raises(ValueError, match="There are 2 layers"):
+        LayerTree(ROWS, selected="predictions")
+
+
+def test_new_layers_keep_the_selection_only_if_it_is_still_there():
+    tree = LayerTree(ROWS, selected="conv1_relu")
+    tree.layers = ROWS[1:]
+    assert tree.selected == "conv1_relu"
+    tree.layers = ROWS[:1]
+    assert tree.selected == ""
+
+
+def test_the_page_selects():
+    tree = LayerTree(ROWS)
+    StubComm(tree).page_sets(selected="conv1_relu")
+    assert tree.selected == "conv1_relu"
+
+
+@pytest.mark.parametrize("path", ["predictions", 7, None, ["conv1_relu"], {"__proto__": 1}])
+def test_a_page_that_selects_nonsense_gets_the_previous_selection_back(path):
+    tree = LayerTree(ROWS, selected="conv1_conv")
+    comm = StubComm(tree)
+    comm.page_sets(selected=path)
+    assert tree.selected == "conv1_conv"
+    assert comm.page_has()["selected"] == "conv1_conv"
+
+
+def test_the_page_cannot_change_the_layers():
+    tree = LayerTree(ROWS)
+    comm = StubComm(tree)
+    comm.page_sets(layers=[{"path": "other"}], selected="other")
+    assert [row["path"] for row in tree.layers] == ["conv1_conv", "conv1_relu"]
+    assert tree.selected == ""
+    assert [row["path"] for row in comm.page_has()["layers"]] == ["conv1_conv", "conv1_relu"]
+
+
+def test_marks_travel_alone():
+    tree = LayerTree(ROWS)
+    comm = StubComm(tree)
+    tree.cached = ["conv1_conv"]
+    tree.computing = "conv1_relu"
+    states = [data["state"] for data, _ in comm.sent]
+    assert states == [{"cached": ["conv1_conv"]}, {"computing": "conv1_relu"}]
+
+
+def test_unknown_keywords_are_refused():
+    with pytest.raises(TypeError, match="layer"):
+        LayerTree(ROWS, layer="conv1_conv")
