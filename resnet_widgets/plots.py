@@ -18,7 +18,7 @@ from resnet_widgets.engine.images import load_image
 # No colormap of activations goes through it, so marked cells cannot be taken for values.
 NOT_FINITE = "#ff2d95"
 _PANEL, _GAP, _ROW_GAP = 1.35, 0.14, 0.5  # inches
-_LEFT, _RIGHT, _TOP, _BOTTOM = 0.15, 0.95, 0.75, 0.55
+_LEFT, _RIGHT, _TOP, _BOTTOM = 0.15, 0.9, 0.7, 0.2
 
 
 class _Figure(Figure):
@@ -80,8 +80,8 @@ def plot_channels(
     else:
         channels = np.arange(values.shape[-1])[:n]
     title = f"{layer}, {_shape(values)}"
-    shown = {"index": "first", "strength": "strongest"}[order]
-    caption = f"{len(channels)} {shown} of {values.shape[-1]} channels"
+    which = {"index": "First", "strength": "Strongest"}[order]
+    caption = f"{which} {len(channels)} of {values.shape[-1]} channels"
     if values.ndim == 1:
         return _bars(values, channels, title, caption, colours)
     return _grid(values, channels, title, caption, colours, shared=scale == "layer")
@@ -107,17 +107,18 @@ def plot_stages(cache: Any, image: Any, *, cmap: str | Colormap = "viridis") -> 
     size = 1.9
     columns = 1 + len(stages)
     figure = _figure(columns, 1, size)
-    axes = _panel(figure, 0, columns, 1, size)
+    axes = _panel(figure, 0, columns, size)
     axes.imshow(photo.pixels)
     height, width = photo.pixels.shape[:2]
-    _label(axes, f"{photo.source}\n{height} × {width} × 3", "what the model sees")
+    name = photo.source if len(photo.source) < 28 else f"{photo.source[:26]}…"
+    _label(axes, f"{name}\n{height} × {width} × 3", "what the model sees")
     for column, (path, values) in enumerate(stages.items(), start=1):
         strength = np.nan_to_num(_strength(values), nan=-np.inf)
         channel = int(strength.argmax())
-        axes = _panel(figure, column, columns, 1, size)
+        axes = _panel(figure, column, columns, size)
         said = _map(axes, values[..., channel], colours, None)
         _label(axes, f"{path}\n{_shape(values)}", f"ch {channel}: {said}")
-    _channel_bar(figure, colours)
+    _channel_bar(figure, _bar_axes(figure, columns, 1, size), colours)
     _caption(figure, "Strongest channel of each stage (highest mean)", "channel")
     return figure
 
@@ -137,16 +138,15 @@ def _grid(
     finite = values[np.isfinite(values)]
     limits = (float(finite.min()), float(finite.max())) if shared and finite.size else None
     for position, channel in enumerate(channels):
-        axes = _panel(figure, position, columns, rows, _PANEL)
+        axes = _panel(figure, position, columns, _PANEL)
         _label(axes, f"ch {channel}", _map(axes, values[..., channel], colours, limits))
     _title(figure, title)
     if not shared:
-        _channel_bar(figure, colours)
+        _channel_bar(figure, _bar_axes(figure, columns, rows, _PANEL), colours)
     elif limits and limits[0] < limits[1]:
-        norm = Normalize(*limits)
-        figure.colorbar(ScalarMappable(norm, colours), cax=_bar_axes(figure)).ax.tick_params(
-            labelsize=7
-        )
+        place = _bar_axes(figure, columns, rows, _PANEL)
+        figure.colorbar(ScalarMappable(Normalize(*limits), colours), cax=place)
+        place.tick_params(labelsize=7)
     _caption(figure, caption, "layer" if shared else "channel")
     return figure
 
@@ -165,10 +165,13 @@ def _map(
         said = f"constant {_number(low)}" if low == high else f"{_number(low)} … {_number(high)}"
         said += pink
     low, high = limits or (low, high)
-    # Colours are computed here: imshow widens an empty range, and a constant would turn mid-scale.
-    shares = (plane.astype(np.float64) - low) / (high - low) if high > low else plane * 0.0
     axes.imshow(
-        np.ma.masked_where(~finite, shares), cmap=colours, vmin=0, vmax=1, interpolation="nearest"
+        np.ma.masked_where(~finite, plane.astype(np.float64)),
+        cmap=colours,
+        vmin=low,
+        # Without a range of its own a constant would be drawn mid-scale.
+        vmax=high if high > low else low + max(1.0, abs(low)),
+        interpolation="nearest",
     )
     return said
 
@@ -210,33 +213,33 @@ def _bars(
 # ------------------------------------------------------------------------------- page layout
 # Positions are computed in inches: automatic layouts take seconds with hundreds of panels.
 def _figure(columns: int, rows: int, size: float) -> _Figure:
-    width = _LEFT + columns * (size + _GAP) + _RIGHT
-    return _Figure(figsize=(width, _TOP + rows * (size + _ROW_GAP) + _BOTTOM - 0.15), dpi=150)
+    width = max(_LEFT + columns * (size + _GAP) + _RIGHT, 3.2)
+    return _Figure(figsize=(width, _TOP + rows * (size + _ROW_GAP) + _BOTTOM), dpi=150)
 
 
-def _panel(figure: Figure, position: int, columns: int, rows: int, size: float) -> Axes:
+def _panel(figure: Figure, position: int, columns: int, size: float) -> Axes:
     width, height = figure.get_size_inches()
     row, column = divmod(position, columns)
     left = _LEFT + column * (size + _GAP)
-    top = height - _TOP - row * (size + _ROW_GAP)
-    axes = figure.add_axes((left / width, (top - size) / height, size / width, size / height))
+    bottom = height - _TOP - row * (size + _ROW_GAP) - size
+    axes = figure.add_axes((left / width, bottom / height, size / width, size / height))
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_linewidth(0.4)
     return axes
 
 
-def _bar_axes(figure: Figure) -> Axes:
+def _bar_axes(figure: Figure, columns: int, rows: int, size: float) -> Axes:
+    """A place for the colour bar, right of the first row or two."""
     width, height = figure.get_size_inches()
-    tall = min(height - _TOP - _BOTTOM - 0.2, 3.0)
+    left = _LEFT + columns * (size + _GAP) + 0.05
+    tall = size if rows == 1 else 2 * size + _ROW_GAP
     bottom = height - _TOP - tall
-    return figure.add_axes(
-        ((width - _RIGHT + 0.1) / width, bottom / height, 0.12 / width, tall / height)
-    )
+    return figure.add_axes((left / width, bottom / height, 0.12 / width, tall / height))
 
 
-def _channel_bar(figure: Figure, colours: Colormap) -> None:
-    bar = figure.colorbar(ScalarMappable(Normalize(0, 1), colours), cax=_bar_axes(figure))
+def _channel_bar(figure: Figure, place: Axes, colours: Colormap) -> None:
+    bar = figure.colorbar(ScalarMappable(Normalize(0, 1), colours), cax=place)
     bar.set_ticks([0, 1], labels=["its lowest", "its highest"])
     bar.ax.tick_params(labelsize=7)
 
@@ -256,10 +259,10 @@ def _title(figure: Figure, text: str) -> None:
 def _caption(figure: Figure, text: str, scale: str) -> None:
     width, height = figure.get_size_inches()
     ranges = {
-        "channel": "each map in its own range, given below it.",
-        "layer": "all maps in one range, that of the whole layer.",
+        "channel": "Each map in its own range, given below it.",
+        "layer": "All maps in one range, that of the whole layer.",
     }
-    figure.text(_LEFT / width, 0.12 / height, f"{text}; {ranges[scale]}", fontsize=7.5)
+    figure.text(_LEFT / width, 0.12 / height, f"{text}.\n{ranges[scale]}", fontsize=7.5)
 
 
 def _strength(values: np.ndarray) -> np.ndarray:
