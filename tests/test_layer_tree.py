@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from resnet_widgets.widgets.layer_tree import LayerTree
 from stub_comm import StubComm
+
+from resnet_widgets.widgets.layer_tree import LayerTree
 
 ROWS = [
     {"path": "conv1_conv", "kind": "Conv2D", "stage": "conv1", "shape": [112, 112, 64]},
