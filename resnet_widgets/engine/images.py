@@ -267,7 +267,7 @@ def _to_bytes(array: np.ndarray, notes: list[str]) -> np.ndarray:
 def _floats_to_bytes(array: np.ndarray, notes: list[str]) -> np.ndarray:
     try:
         # bfloat16 and the float8 types are no NumPy floats, but they convert.
-        if array.dtype.kind not in "fV":
+        if array.dtype.kind not in "fV" or array.dtype.names:
             raise TypeError
         values = array.astype(np.float32)
     except (TypeError, ValueError):
