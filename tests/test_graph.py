@@ -1,5 +1,7 @@
 """Layers, receptive fields and cut points, read from the graphs of real Keras models."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -35,9 +37,11 @@ def test_resnet50_rows_are_the_models_layers(resnet):
 
 def test_resnet50_falls_into_a_stem_sixteen_blocks_and_a_head(resnet):
     outputs = [piece.output for piece in resnet.pieces]
-    blocks = [f"conv{s}_block{b}_out" for s, n in zip("2345", (3, 4, 6, 3)) for b in range(1, n + 1)]
+    blocks = [
+        f"conv{s}_block{b}_out" for s, n in zip("2345", (3, 4, 6, 3)) for b in range(1, n + 1)
+    ]
     assert outputs == ["pool1_pool", *blocks, "predictions"]
-    for before, after in zip(resnet.pieces, resnet.pieces[1:]):
+    for before, after in itertools.pairwise(resnet.pieces):
         assert after.source == before.output
 
 
@@ -86,9 +90,9 @@ def test_receptive_field_is_what_a_gradient_reaches(padding, stride, dilation):
     if stride > 1 and dilation > 1:
         stride = 1
     x = keras.Input((40, 36, 1))
-    y = keras.layers.Conv2D(
-        2, (3, 5), strides=stride, padding=padding, kernel_initializer="ones"
-    )(x)
+    y = keras.layers.Conv2D(2, (3, 5), strides=stride, padding=padding, kernel_initializer="ones")(
+        x
+    )
     z = keras.layers.Conv2D(
         1, 3, dilation_rate=dilation, padding="same", kernel_initializer="ones"
     )(y)

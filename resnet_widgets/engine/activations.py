@@ -57,11 +57,12 @@ class Prediction(NamedTuple):
 class ActivationCache:
     """Activations of a Keras model, layer by layer, computed once per photo.
 
-    A CNN is a chain of pieces between cut points (see `graph.py`). What is asked of a new photo is
-    answered by the few pieces on the way to it, or, if that is most of the network, by one *survey*:
-    a single traced function with the outputs of all pieces. What lies inside a piece comes from that
-    piece alone, run on the output before it. Everything is traced once and kept within `max_bytes`:
-    insides of pieces go first, outputs of pieces last, each in the order they were last used.
+    A CNN is a chain of pieces between cut points (see `graph.py`). What is asked of a new photo
+    is answered by the few pieces on the way to it, or, if that is most of the network, by one
+    *survey*: a single traced function with the outputs of all pieces. What lies inside a piece
+    comes from that piece alone, run on the output before it. Everything is traced once and kept
+    within `max_bytes`: insides of pieces go first, outputs of pieces last, each in the order they
+    were last used.
 
     All methods may be called from any thread.
 
@@ -125,8 +126,8 @@ class ActivationCache:
                 `(height, width, channels)` or `(batch, height, width, channels)`.
 
         Returns:
-            A read-only float32 array, `(height, width, channels)` or `(units,)`; behind a batch axis
-            if `image` is a batch.
+            A read-only float32 array, `(height, width, channels)` or `(units,)`; behind a batch
+            axis if `image` is a batch.
 
         Raises:
             ValueError: If there is no such layer, or `image` is not a picture.

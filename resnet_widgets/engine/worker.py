@@ -130,7 +130,7 @@ class Worker:
     def _run(self, task: Task, function: Callable[[Task], Any], future: Future) -> None:
         try:
             result = function(task)
-        except BaseException as error:  # noqa: BLE001  the asker gets it, whatever it is
+        except BaseException as error:
             future.set_exception(error)
         else:
             future.set_result(result)

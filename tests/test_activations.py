@@ -1,0 +1,345 @@
+"""The cache against Keras itself, in one process; what it runs, what it keeps, what it forgets."""
+
+import sys
+import threading
+
+import keras
+import numpy as np
+import pytest
+
+from resnet_widgets.engine import activations
+from resnet_widgets.engine.activations import ActivationCache, CacheInfo
+from resnet_widgets.engine.images import load_image
+
+RNG = np.random.default_rng(0)
+PHOTO = RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+OTHER = RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+
+
+def small_resnet():
+    """ResNet50 with all its blocks for 64 × 64 pixels: quick to run, every layer there."""
+    keras.utils.set_random_seed(3)
+    model = keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3), classes=7)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            # Statistics that are not 0 and 1 tell inference from training.
+            layer.moving_mean.assign(RNG.normal(size=layer.moving_mean.shape) * 0.1)
+            layer.moving_variance.assign(RNG.uniform(0.5, 2, layer.moving_variance.shape))
+    return model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return small_resnet()
+
+
+@pytest.fixture
+def cache(model):
+    cache = ActivationCache(model, max_bytes=64 * 2**20)
+    yield cache
+    cache.close()
+
+
+@pytest.fixture(scope="module")
+def expected(model):
+    """Path → what Keras computes in graph mode for PHOTO and OTHER, preprocessed by Keras."""
+    x = keras.applications.resnet.preprocess_input(np.array([PHOTO, OTHER], dtype="float32"))
+    layers = model.layers[1:]
+    outputs = keras.Model(model.inputs[0], [layer.output for layer in layers]).predict(x, verbose=0)
+    return {layer.name: output for layer, output in zip(layers, outputs, strict=True)}
+
+
+def assert_equal_to_keras(ours, theirs):
+    scale = np.abs(theirs).max()
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * scale)
+
+
+def test_every_layer_is_what_keras_computes(cache, expected):
+    for path, theirs in expected.items():
+        ours = cache.activation(PHOTO, path)
+        assert ours.shape == theirs.shape[1:]
+        assert ours.dtype == np.float32
+        assert_equal_to_keras(ours, theirs[0])
+    assert len(expected) == len(cache.layers) - 1
+
+
+def test_all_layers_at_once_are_the_same(cache, expected):
+    together = cache.activations(PHOTO, expected)
+    assert list(together) == list(expected)
+    for path, theirs in expected.items():
+        assert_equal_to_keras(together[path], theirs[0])
+    assert cache.info().surveys == 1
+    assert cache.info().pieces == 0
+
+
+def test_batches(cache, expected):
+    path = "conv3_block2_2_relu"
+    ours = cache.activation(np.stack([PHOTO, OTHER]), path)
+    assert ours.shape == (2, 8, 8, 128)
+    assert_equal_to_keras(ours, expected[path])
+    np.testing.assert_array_equal(cache.activation([PHOTO, OTHER], path), ours)
+    assert cache.activation(PHOTO[None], path).shape == (1, 8, 8, 128)
+    with pytest.raises(ValueError, match="empty batch"):
+        cache.activation([], path)
+
+
+def test_stages_and_the_input(cache):
+    stages = cache.stages(PHOTO)
+    assert {path: array.shape for path, array in stages.items()} == {
+        "conv1_relu": (32, 32, 64),
+        "conv2_block3_out": (16, 16, 256),
+        "conv3_block4_out": (8, 8, 512),
+        "conv4_block6_out": (4, 4, 1024),
+        "conv5_block3_out": (2, 2, 2048),
+    }
+    first = cache.layers[0].path
+    expected = keras.applications.resnet.preprocess_input(PHOTO.astype("float32"))
+    np.testing.assert_allclose(cache.activation(PHOTO, first), expected, atol=1e-4)
+
+
+def test_only_the_pieces_on_the_way_are_run(cache):
+    cache.activation(PHOTO, "conv1_relu")
+    assert cache.info()[3:5] == (0, 1)
+    cache.activation(PHOTO, "conv2_block2_1_relu")
+    assert cache.info()[3:5] == (0, 3)
+    cache.activation(PHOTO, "conv2_block2_out")
+    assert cache.info()[3:5] == (0, 3)
+
+
+def test_a_survey_runs_when_most_of_the_network_is_needed(cache):
+    cache.activation(PHOTO, "conv5_block3_out")
+    assert cache.info()[3:5] == (1, 0)
+    cache.activation(PHOTO, "conv5_block3_1_relu")
+    assert cache.info()[3:5] == (1, 1)
+    cache.activation(PHOTO, "conv2_block1_out")
+    assert cache.info()[3:5] == (1, 1)
+
+
+def test_nothing_is_traced_twice(cache, monkeypatch):
+    runs = []
+    run = cache.graph.run
+    monkeypatch.setattr(cache.graph, "run", lambda *a: runs.append(a) or run(*a))
+    for photo in (PHOTO, OTHER, PHOTO[::-1]):
+        cache.predictions(photo)
+        cache.activation(photo, "conv3_block1_1_conv")
+        cache.activation(np.stack([photo, photo]), "conv3_block1_1_conv")
+    assert len(runs) == 1 + 1 + 4  # the survey, one piece, and four more on the way of a batch
+
+
+def test_counters(cache):
+    cache.activation(PHOTO, "conv1_relu")
+    cache.activation(PHOTO, "conv1_relu")
+    cache.activation(load_image(PHOTO, (64, 64)), "conv1_conv")
+    info = cache.info()
+    assert (info.hits, info.misses) == (2, 1)
+    assert isinstance(info, CacheInfo)
+    held = cache.cached(PHOTO)
+    assert held == {"conv1_pad", "conv1_conv", "conv1_bn", "conv1_relu", "pool1_pad", "pool1_pool"}
+    arrays = cache.activations(PHOTO, held)
+    assert info.nbytes == sum(array.nbytes for array in arrays.values())
+    cache.clear()
+    assert cache.info().nbytes == 0
+    assert cache.cached(PHOTO) == frozenset()
+
+
+def test_photos_do_not_answer_for_each_other(cache):
+    a = cache.activation(PHOTO, "conv1_relu")
+    b = cache.activation(OTHER, "conv1_relu")
+    assert np.abs(a - b).max() > 0
+
+
+def test_insides_go_before_outputs_of_pieces(model):
+    photos = [RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8) for _ in range(2)]
+    with_outputs = ActivationCache(model)
+    with_outputs.predictions(photos[0])
+    survey = with_outputs.info().nbytes
+    cache = ActivationCache(model, max_bytes=2 * survey + 2**20)
+    cache.predictions(photos[0])
+    cache.activation(photos[0], "conv5_block1_1_relu")
+    assert "conv5_block1_1_relu" in cache.cached(photos[0])
+    cache.predictions(photos[1])
+    # Both surveys fit; what lay inside a piece made room where needed.
+    assert {p.output for p in cache.graph.pieces} <= cache.cached(photos[0])
+    cache.activation(photos[0], "conv2_block1_1_relu")
+    assert {p.output for p in cache.graph.pieces} <= cache.cached(photos[0])
+    assert {p.output for p in cache.graph.pieces} <= cache.cached(photos[1])
+    assert cache.info().evictions > 0
+
+
+def test_the_photo_used_longest_ago_goes_first(model):
+    photos = [RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8) for _ in range(3)]
+    probe = ActivationCache(model)
+    probe.predictions(photos[0])
+    cache = ActivationCache(model, max_bytes=int(2.1 * probe.info().nbytes))
+    for photo in (photos[0], photos[1]):
+        cache.predictions(photo)
+    cache.stages(photos[0])
+    cache.predictions(photos[2])
+    assert "conv2_block3_out" in cache.cached(photos[0])
+    assert "predictions" in cache.cached(photos[2])
+    assert "conv2_block1_out" not in cache.cached(photos[1])
+
+
+def small_chain():
+    """Eight residual blocks, quick to trace."""
+    keras.utils.set_random_seed(1)
+    x = inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(8, 3, padding="same", name="conv1_conv")(x)
+    for block in range(1, 9):
+        name = f"conv2_block{block}"
+        y = keras.layers.Conv2D(4, 1, activation="relu", name=f"{name}_1_conv")(x)
+        y = keras.layers.Conv2D(8, 3, padding="same", name=f"{name}_2_conv")(y)
+        x = keras.layers.Add(name=f"{name}_add")([x, y])
+        x = keras.layers.ReLU(name=f"{name}_out")(x)
+    return keras.Model(inputs, x)
+
+
+@pytest.mark.parametrize("max_bytes", [0, 40_000, 150_000, 500_000])
+def test_bytes_never_exceed_the_limit_and_answers_stay_right(max_bytes):
+    model = small_chain()
+    photos = RNG.normal(size=(3, 32, 32, 3)).astype("float32")
+    layers = model.layers[1:]
+    outputs = keras.Model(model.inputs[0], [layer.output for layer in layers]).predict(
+        photos, verbose=0
+    )
+    cache = ActivationCache(model, max_bytes=max_bytes)
+    held = []
+    for _ in range(60):
+        index, photo = RNG.integers(len(layers)), RNG.integers(len(photos))
+        ours = cache.activation(photos[photo], layers[index].name, preprocess=False)
+        assert_equal_to_keras(ours, outputs[index][photo])
+        held.append(cache.info().nbytes)
+    assert max(held) <= max_bytes
+    assert (max(held) > 0) == (max_bytes > 0)
+    assert (cache.info().evictions > 0) == (max_bytes > 0)
+
+
+def test_results_are_read_only_and_arguments_untouched(cache):
+    photo = PHOTO.astype("float32")
+    before = photo.copy()
+    result = cache.activation(photo, "conv1_relu")
+    with pytest.raises(ValueError, match="read-only"):
+        result[0, 0, 0] = 1
+    np.testing.assert_array_equal(photo, before)
+
+
+def test_the_model_is_not_changed(model):
+    weights = [w.copy() for w in model.get_weights()]
+    nodes = [len(layer._inbound_nodes) for layer in model.layers]
+    cache = ActivationCache(model)
+    cache.predictions(PHOTO)
+    cache.activation(PHOTO, "conv3_block1_0_bn")
+    for before, after in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert [len(layer._inbound_nodes) for layer in model.layers] == nodes
+
+
+def test_without_preprocessing(cache, expected):
+    x = keras.applications.resnet.preprocess_input(PHOTO.astype("float32"))
+    theirs = expected["conv2_block1_out"][:1]
+    assert_equal_to_keras(cache.activation(x, "conv2_block1_out", preprocess=False), theirs[0])
+    assert_equal_to_keras(cache.activation(x[None], "conv2_block1_out", preprocess=False), theirs)
+    with pytest.raises(
+        ValueError, match=r"\(64, 64, 3\).*Received: an array of shape \(32, 64, 3\)"
+    ):
+        cache.activation(x[:32], "conv1_relu", preprocess=False)
+
+
+def test_free_sizes_without_preprocessing():
+    keras.utils.set_random_seed(0)
+    model = keras.applications.ResNet50(weights=None, include_top=False)
+    cache = ActivationCache(model)
+    for size in (64, 96):
+        x = RNG.normal(size=(size, size, 3)).astype("float32")
+        shape = cache.activation(x, "conv2_block1_out", preprocess=False).shape
+        assert shape == (size // 4, size // 4, 256)
+    assert cache.predictions(PHOTO) is None
+
+
+def test_predictions(cache, expected):
+    ours = cache.predictions(PHOTO, top=3)
+    theirs = expected["predictions"][0]
+    assert [p.index for p in ours] == list(np.argsort(theirs)[::-1][:3])
+    np.testing.assert_allclose([p.probability for p in ours], np.sort(theirs)[::-1][:3], rtol=1e-3)
+    assert ours[0].label == f"class {ours[0].index}"
+    with pytest.raises(ValueError, match="one image at a time"):
+        cache.predictions([PHOTO, OTHER])
+
+
+def test_logits_become_probabilities():
+    keras.utils.set_random_seed(0)
+    x = keras.Input((16, 16, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(x))
+    cache = ActivationCache(keras.Model(x, keras.layers.Dense(5)(pooled)))
+    predictions = cache.predictions(PHOTO)
+    assert sum(p.probability for p in predictions) == pytest.approx(1)
+
+
+def test_nested_models(model):
+    keras.utils.set_random_seed(0)
+    inner = keras.applications.ResNet50(weights=None, include_top=False, input_shape=(64, 64, 3))
+    outer = keras.Sequential(
+        [
+            keras.Input((64, 64, 3)),
+            keras.layers.Rescaling(1 / 255),
+            inner,
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(3),
+        ]
+    )
+    ours = ActivationCache(outer).activation(PHOTO, "resnet50/conv2_block1_out")
+    by_hand = keras.Model(inner.inputs[0], inner.get_layer("conv2_block1_out").output)
+    assert_equal_to_keras(ours, by_hand.predict(PHOTO[None] / np.float32(255), verbose=0)[0])
+
+
+def test_low_precision_comes_as_float32():
+    x = keras.Input((8, 8, 3))
+    y = keras.layers.Conv2D(2, 3, dtype="mixed_bfloat16", name="conv")(x)
+    cache = ActivationCache(keras.Model(x, y))
+    assert cache.graph.find("conv").dtype == "bfloat16"
+    assert cache.activation(PHOTO, "conv").dtype == np.float32
+
+
+def test_threads_share_one_computation(cache):
+    results, errors = [], []
+
+    def ask():
+        try:
+            results.append(cache.activation(PHOTO, "conv4_block6_out"))
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert cache.info().surveys == 1
+    for result in results:
+        np.testing.assert_array_equal(result, results[0])
+
+
+def test_errors_say_what_to_do(cache, model):
+    with pytest.raises(ValueError, match="Did you mean 'conv1_relu'"):
+        cache.activation(PHOTO, "conv1_rleu")
+    with pytest.raises(ValueError, match="use `activation`"):
+        cache.activations(PHOTO, "conv1_relu")
+    with pytest.raises(ValueError, match="Received: max_bytes=-1"):
+        ActivationCache(model, max_bytes=-1)
+    cache.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        cache.activation(PHOTO, "conv1_relu")
+
+
+def test_default_limit_follows_what_the_process_may_use(monkeypatch):
+    monkeypatch.setenv("MEM_LIMIT", str(1000 * 2**20))
+    assert activations._default_max_bytes() == 150 * 2**20
+    monkeypatch.setenv("MEM_LIMIT", str(2**50))
+    assert activations._default_max_bytes() <= 256 * 2**20
+
+
+def test_repr_is_short(cache):
+    assert len(repr(cache)) < 120
+    assert "177 layers" in repr(cache)
+    assert "tensorflow" in sys.modules
