@@ -291,8 +291,8 @@ function render({ model, el, signal }) {
   let tree = buildTree([]);
   /** @type {Set<TreeNode>} */
   let open = new Set();
-  /** What was open before the search. @type {Set<TreeNode> | null} */
-  let openBefore = null;
+  /** What was open before the search. @type {Set<TreeNode>} */
+  let openBefore = new Set();
   /** @type {ReturnType<typeof search>} */
   let found = null;
   /** The row that Tab leads to. @type {TreeNode | undefined} */
@@ -304,6 +304,8 @@ function render({ model, el, signal }) {
   let typed = "";
   let typedAt = 0;
 
+  /** @param {Set<TreeNode>} shown */
+  const groupsOf = (shown) => new Set([...shown].filter((node) => !node.row));
   const selected = () => tree.layers.get(model.get("selected"));
   const seen = () => visible(tree.root, open, found?.shown);
 
@@ -413,21 +415,18 @@ function render({ model, el, signal }) {
     for (const [node, item] of items) {
       const layers = layersOf(node);
       const ready = layers.filter((layer) => cached.has(layer.name)).length;
-      const state = ready === layers.length ? "all" : ready ? "some" : "none";
+      const isBusy = busy.has(node);
+      let state = `${ready} of ${layers.length} layers in the cache`;
+      if (node.row) state = ready ? "in the cache" : "not in the cache";
+      if (isBusy) state = "being computed";
       const dot = /** @type {HTMLElement} */ (item.querySelector(".rw-tree-dot"));
-      dot.dataset.cached = state;
-      dot.classList.toggle("rw-tree-computing", busy.has(node));
-      const words = [node.row ? (ready ? "in the cache" : "not in the cache") : ""];
-      if (!node.row) words[0] = `${ready} of ${layers.length} layers in the cache`;
-      if (busy.has(node)) words[0] = "being computed";
-      dot.title = words[0];
-      if (node.row) {
-        item.setAttribute("aria-selected", String(node === chosen));
-        words.unshift(...(node.isShortcut ? ["shortcut"] : []), ...factsOf(node.row).slice(0, 1));
-      } else {
-        words.unshift(figureOf(node));
-      }
+      dot.dataset.cached = ready === layers.length ? "all" : ready ? "some" : "none";
+      dot.classList.toggle("rw-tree-computing", isBusy);
+      dot.title = state;
+      const words = [node.row ? factsOf(node.row)[0] : figureOf(node), state];
+      if (node.isShortcut) words.unshift("shortcut");
       item.setAttribute("aria-description", words.join(", "));
+      if (node.row) item.setAttribute("aria-selected", String(node === chosen));
     }
     const lines = chosen?.row ? [chosen.name, ...factsOf(chosen.row)] : [];
     facts.replaceChildren(...lines.map((text) => element("div", { text, title: text })));
@@ -475,9 +474,10 @@ function render({ model, el, signal }) {
     found = search(tree.root, field.value);
     if (found) {
       if (!before) openBefore = open;
-      open = new Set(found.shown);
+      open = groupsOf(found.shown);
     } else if (before) {
-      open = openBefore ?? new Set();
+      // Whoever has walked to something found stays there.
+      open = new Set([...openBefore, ...(current ? withParents(current).slice(1) : [])]);
     }
     redraw();
     if (!found) reveal();
@@ -491,10 +491,10 @@ function render({ model, el, signal }) {
   function load() {
     tree = buildTree(model.get("layers"));
     open = new Set();
-    openBefore = null;
+    openBefore = new Set();
     current = undefined;
     found = search(tree.root, field.value);
-    if (found) open = new Set(found.shown);
+    if (found) open = groupsOf(found.shown);
     redraw();
     reveal();
   }
@@ -503,6 +503,8 @@ function render({ model, el, signal }) {
   field.addEventListener(
     "keydown",
     (event) => {
+      // What is typed here is a shortcut nowhere else.
+      event.stopPropagation();
       if (event.isComposing) return;
       const first = found ? found.hits[0] : seen()[0];
       if (event.key === "Escape" && field.value) clear();
@@ -517,8 +519,9 @@ function render({ model, el, signal }) {
   el.addEventListener(
     "keydown",
     (event) => {
-      if (event.key !== "/" || event.target === field || event.ctrlKey || event.metaKey) return;
+      if (event.key !== "/" || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
+      event.stopPropagation();
       field.focus({ preventScroll: true });
       field.select();
     },
@@ -541,7 +544,9 @@ function render({ model, el, signal }) {
     "keydown",
     (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || !current) return;
-      if (act(event.key, current)) event.preventDefault();
+      if (!act(event.key, current)) return;
+      event.preventDefault();
+      event.stopPropagation();
     },
     { signal },
   );
@@ -564,7 +569,7 @@ function render({ model, el, signal }) {
       if (open.has(node)) goTo(there[index + 1]);
       else if (!node.row) toggle(node);
     } else if (key === "ArrowLeft") {
-      if (open.has(node) && !node.row) toggle(node);
+      if (open.has(node)) toggle(node);
       else if (node.parent !== tree.root) goTo(node.parent ?? undefined);
     } else if (key === "Enter" || (key === " " && !isTyping)) {
       if (node.row) goTo(node);
@@ -576,9 +581,12 @@ function render({ model, el, signal }) {
       mark();
     } else if (key === "Escape" && found) clear();
     else if (key.length === 1 && key !== "/") {
-      typed = isTyping ? typed + key : key;
+      const word = isTyping ? typed + key : key;
+      const next = typeAhead(there, index, word);
+      if (next < 0 && !isTyping) return false;
+      typed = word;
       typedAt = performance.now();
-      goTo(there[typeAhead(there, index, typed)]);
+      goTo(there[next]);
     } else return false;
     return true;
   }

@@ -69,7 +69,7 @@ class LayerTree(Widget):
 
     _esm = module("layer_tree.js")
 
-    layers = traitlets.List().tag(sync=True)
+    layers: traitlets.List[Any] = traitlets.List().tag(sync=True)
     selected = traitlets.Unicode("").tag(sync=True)
     cached = traitlets.List(traitlets.Unicode()).tag(sync=True)
     computing = traitlets.Unicode("").tag(sync=True)
