@@ -1,5 +1,17 @@
 """Knows Jupyter, knows no Keras: each widget has its JS beside it."""
 
+from .activation_map import ActivationMap
+from .channel_slider import ChannelSlider
 from .frame_store import FrameStore
+from .image_picker import ImagePicker
+from .layer_tree import LayerTree
+from .stage_viewer import StageViewer
 
-__all__ = ["FrameStore"]
+__all__ = [
+    "ActivationMap",
+    "ChannelSlider",
+    "FrameStore",
+    "ImagePicker",
+    "LayerTree",
+    "StageViewer",
+]

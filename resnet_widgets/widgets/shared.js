@@ -23,13 +23,16 @@ export function element(tag, attributes = {}, ...children) {
 
 /**
  * Makes `el` the root of a widget: our CSS applies, and no key pressed inside reaches the notebook,
- * where `x` would cut the cell.
+ * where `x` would cut the cell. Inside another of our widgets keys go on to that one.
  * @param {HTMLElement} el
  * @param {AbortSignal} signal
  */
 export function becomeRoot(el, signal) {
   el.classList.add("rw");
-  el.addEventListener("keydown", (event) => event.stopPropagation(), { signal });
+  const stop = (/** @type {Event} */ event) => {
+    if (!el.parentElement?.closest(".rw")) event.stopPropagation();
+  };
+  el.addEventListener("keydown", stop, { signal });
 }
 
 /**
@@ -92,6 +95,88 @@ export function oncePerFrame(task, signal) {
 }
 
 /**
+ * Runs `task` at once, and while calls keep coming at most once an animation frame. The last call
+ * is never lost, so a position that follows the pointer ends where the pointer does.
+ * @param {() => void} task
+ * @param {AbortSignal} signal
+ * @returns {() => void}
+ */
+export function throttle(task, signal) {
+  let handle = 0;
+  let again = false;
+  const run = () => {
+    again = false;
+    handle = requestAnimationFrame(() => {
+      handle = 0;
+      if (again) run();
+    });
+    task();
+  };
+  signal.addEventListener("abort", () => cancelAnimationFrame(handle));
+  return () => {
+    if (signal.aborted) return;
+    if (handle) again = true;
+    else run();
+  };
+}
+
+/**
+ * @typedef {import("./frame_store.js").Frame} Frame
+ * @typedef {{ state: "empty" | "busy" } | { state: "error", message: string }
+ *   | { state: "ready", frame: Frame }} FrameState
+ */
+
+/**
+ * Follows the frame that the traits `photo` and `layer` of a model name, from its `store`.
+ * @param {{ model: any, host: any, signal: AbortSignal }} context
+ * @param {(state: FrameState) => void} show called on every change, first before this returns
+ */
+export async function followFrame({ model, host, signal }, show) {
+  if (!model.get("store")) {
+    show({ state: "empty" });
+    return;
+  }
+  show({ state: model.get("layer") ? "busy" : "empty" });
+  const store = (await host.getWidget(model.get("store"))).exports;
+  if (signal.aborted) return;
+  const reader = store.reader(signal);
+  let queued = false;
+  let latest = 0;
+
+  async function read() {
+    queued = false;
+    const mine = ++latest;
+    const [photo, layer] = [model.get("photo"), model.get("layer")];
+    if (!layer) {
+      show({ state: "empty" });
+      return;
+    }
+    if (!store.peek(photo, layer)) show({ state: "busy" });
+    /** @type {FrameState} */
+    let state;
+    try {
+      const frame = await reader.read(photo, layer);
+      if (!frame) return;
+      state = { state: "ready", frame };
+    } catch (error) {
+      state = { state: "error", message: /** @type {Error} */ (error).message };
+    }
+    if (mine === latest && !signal.aborted) show(state);
+  }
+
+  // Photo and layer often change together; one read is enough.
+  const soon = () => {
+    if (queued) return;
+    queued = true;
+    queueMicrotask(read);
+  };
+  onChange(model, ["photo", "layer"], soon, signal);
+  store.onForget(soon, signal);
+  // Not awaited: the view is there at once, its frame when the kernel has it.
+  read();
+}
+
+/**
  * A line with `role="alert"` that shows `model.error` and hides when there is none.
  * @param {any} model
  * @param {AbortSignal} signal
@@ -137,6 +222,17 @@ export function formatShort(value) {
   const size = Math.abs(value);
   if (size !== 0 && !(size >= 0.01 && size < 1000)) return formatNumber(value);
   return value.toFixed(2).replaceAll("-", "−");
+}
+
+/**
+ * A share of a whole: `13 %`, and never 0 or 100 unless it is.
+ * @param {number} share in 0…1
+ */
+export function formatShare(share) {
+  const percent = Math.round(100 * share);
+  if (percent === 0 && share > 0) return "< 1 %";
+  if (percent === 100 && share < 1) return "> 99 %";
+  return `${percent} %`;
 }
 
 /**

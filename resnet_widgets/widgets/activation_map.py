@@ -1,0 +1,83 @@
+"""Shows the activations of one layer: one channel, or all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anywidget
+import traitlets
+
+from ._base import Widget, clamp_cursor, clamp_index, module
+
+COLORMAPS = ("auto", "viridis", "magma", "cividis", "gray", "coolwarm")
+
+
+class ActivationMap(Widget):
+    """One channel of a layer as a picture, or all its channels as a contact sheet.
+
+    Colours are honest: the legend shows the numbers at the two ends of the colormap, cells outside
+    them are marked with a corner, cells that are NaN or infinite with a sign and a colour that is
+    on no colormap, and a channel that is constant says so. A layer that gives a vector shows as
+    bars. Values read from the picture are within 1/504 of the channel's range.
+
+    Attributes:
+        store: The `FrameStore` to read from.
+        photo: Key of the photo, as the source of the store knows it.
+        layer: Path of the layer; `""` for none.
+        channel: Index of the channel; one too large shows the last.
+        mode: `"single"` or `"grid"`, all channels. Defaults to `"single"`.
+        order: Of the channels in the grid, `"index"` or `"strength"`. Defaults to `"index"`.
+        scale: What the ends of the colormap stand for: the range of the channel (`"channel"`), that
+            of all channels (`"layer"`), or the channel's made symmetric (`"zero"`). Defaults to
+            `"channel"`.
+        limits: `[low, high]` to use instead, so that maps can be compared; `[]` for none.
+        colormap: `"viridis"`, `"magma"`, `"cividis"`, `"gray"`, `"coolwarm"`, or `"auto"`: viridis,
+            and coolwarm around zero. Defaults to `"auto"`.
+        cursor: `[x0, y0, x1, y1]`, the cell under the pointer in 0…1 of the picture; `[]` for none.
+        values: Whether histogram, legend and controls are drawn with the map. Defaults to `True`.
+        labels: Names of the entries of a vector, such as class names.
+
+    Example:
+        ```python
+        store = FrameStore(lambda photo, layer: Frame.from_activation(arrays[layer]))
+        ActivationMap(store=store, layer="conv1_relu", channel=3)
+        ```
+    """
+
+    _esm = module("activation_map.js")
+
+    store = anywidget.WidgetTrait().tag(sync=True)
+    photo = traitlets.Unicode("").tag(sync=True)
+    layer = traitlets.Unicode("").tag(sync=True)
+    channel = traitlets.Int(0).tag(sync=True)
+    mode = traitlets.Enum(["single", "grid"], default_value="single").tag(sync=True)
+    order = traitlets.Enum(["index", "strength"], default_value="index").tag(sync=True)
+    scale = traitlets.Enum(["channel", "layer", "zero"], default_value="channel").tag(sync=True)
+    limits = traitlets.List(traitlets.Float()).tag(sync=True)
+    colormap = traitlets.Enum(COLORMAPS, default_value="auto").tag(sync=True)
+    cursor = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
+    values = traitlets.Bool(True).tag(sync=True)
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
+
+    def __init__(self, **kwargs: Any) -> None:
+        # Alone in a cell a square as wide as the page would not fit on the screen.
+        if kwargs.get("mode") != "grid":
+            kwargs.setdefault("layout", {"max_width": "720px"})
+        super().__init__(**kwargs)
+
+    @traitlets.validate("channel")
+    def _clamp_channel(self, proposal: dict[str, Any]) -> int:
+        return clamp_index(proposal["value"])
+
+    @traitlets.validate("cursor")
+    def _clamp_cursor(self, proposal: dict[str, Any]) -> list[float]:
+        return clamp_cursor(proposal["value"])
+
+    @traitlets.validate("limits")
+    def _check_limits(self, proposal: dict[str, Any]) -> list[float]:
+        limits = proposal["value"]
+        if limits and not (len(limits) == 2 and limits[0] < limits[1]):
+            raise traitlets.TraitError(
+                f"Expected `limits` to be [] or [low, high] with low < high. Received: {limits}"
+            )
+        return limits

@@ -1,0 +1,226 @@
+// One channel as a picture: cells, marks, and the cursor that other views share.
+
+import { channelColors, channelMarks, colormapName, colormapTable, colorRange } from "./colors.js";
+import { cursorCells, readingOf } from "./cursor.js";
+import { element, formatShort, onChange, oncePerFrame, setTrait } from "./shared.js";
+import { channelNote } from "./value_panel.js";
+
+/** @type {Record<string, [number, number]>} */
+const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** @typedef {import("./frame_store.js").Frame} Frame */
+
+/**
+ * @param {any} model an ActivationMap's
+ * @param {AbortSignal} signal
+ */
+export function channelPicture(model, signal) {
+  const cells = element("canvas", { class: "rw-cells" });
+  const marks = element("canvas", { class: "rw-marks", hidden: true });
+  const cursor = element("div", { class: "rw-cursor", hidden: true });
+  const note = element("div", { class: "rw-chip", hidden: true });
+  const picture = element(
+    "div",
+    {
+      class: "rw-picture",
+      tabindex: 0,
+      role: "application",
+      "aria-roledescription": "activation map",
+    },
+    cells,
+    marks,
+    cursor,
+    note,
+  );
+  const reading = element("div", { class: "rw-reading", "aria-live": "polite" });
+
+  /** @type {Frame | null} */
+  let frame = null;
+  let table = new Uint32Array(256);
+  let tableName = "";
+  const colors = new Uint32Array(256);
+  /** @type {ImageData | null} */
+  let image = null;
+
+  const channelOf = (/** @type {Frame} */ of) => Math.min(model.get("channel"), of.channels - 1);
+
+  const paint = oncePerFrame(() => {
+    if (!frame) return;
+    const channel = channelOf(frame);
+    const [low, high] = [frame.low[channel], frame.high[channel]];
+    const range = colorRange(frame, channel, model.get("scale"), model.get("limits"));
+    const name = colormapName(model.get("colormap"), model.get("scale"));
+    if (name !== tableName) {
+      table = colormapTable(name);
+      tableName = name;
+    }
+    channelColors(table, low, high, range, colors);
+    const context = /** @type {CanvasRenderingContext2D} */ (cells.getContext("2d"));
+    if (image?.width !== frame.width || image.height !== frame.height) {
+      cells.width = frame.width;
+      cells.height = frame.height;
+      picture.style.aspectRatio = `${frame.width} / ${frame.height}`;
+      image = context.createImageData(frame.width, frame.height);
+    }
+    const pixels = new Uint32Array(image.data.buffer);
+    const plane = frame.plane(channel);
+    for (let i = 0; i < plane.length; i++) pixels[i] = colors[plane[i]];
+    context.putImageData(image, 0, 0);
+    cells.dataset.shown = `${frame.layer}#${channel}`;
+
+    paintMarks(plane, channelMarks(low, high, range));
+    note.textContent = channelNote(frame, channel);
+    note.hidden = !note.textContent;
+    const text = `from ${formatShort(low)} to ${formatShort(high)}`;
+    picture.setAttribute(
+      "aria-label",
+      `${frame.layer}, channel ${channel} of ${frame.channels}, ${note.textContent || text}`,
+    );
+    read();
+  }, signal);
+
+  /** Marks are drawn over the cells at screen resolution, because a cell may be one pixel. */
+  function paintMarks(
+    /** @type {Uint8Array} */ plane,
+    /** @type {(import("./colors.js").Mark | "")[]} */ markOf,
+  ) {
+    marks.hidden = !plane.some((code) => markOf[code]);
+    if (marks.hidden || !frame) return;
+    marks.width = Math.round(picture.clientWidth * devicePixelRatio);
+    marks.height = Math.round(picture.clientHeight * devicePixelRatio);
+    const context = /** @type {CanvasRenderingContext2D} */ (marks.getContext("2d"));
+    const [width, height] = [marks.width / frame.width, marks.height / frame.height];
+    plane.forEach((code, i) => {
+      const mark = markOf[code];
+      if (!mark || !frame) return;
+      const x = (i % frame.width) * width;
+      const y = Math.floor(i / frame.width) * height;
+      context.fillStyle = context.strokeStyle = inkOn(colors[code]);
+      drawMark(context, mark, x, y, width, height);
+    });
+  }
+
+  /** The cells under the cursor, or null. */
+  function cursorBlock() {
+    const at = model.get("cursor");
+    return frame && at.length === 4 ? cursorCells(at, frame.width, frame.height) : null;
+  }
+
+  function showCursor() {
+    const block = cursorBlock();
+    cursor.hidden = !block;
+    if (!block || !frame) return;
+    const [left, top, right, bottom] = block;
+    cursor.style.left = `${(100 * left) / frame.width}%`;
+    cursor.style.top = `${(100 * top) / frame.height}%`;
+    cursor.style.width = `${(100 * (right - left)) / frame.width}%`;
+    cursor.style.height = `${(100 * (bottom - top)) / frame.height}%`;
+  }
+
+  function read() {
+    showCursor();
+    const block = cursorBlock();
+    reading.textContent = block && frame ? readingOf(frame, channelOf(frame), block) : "";
+  }
+
+  /** Puts the cursor on one cell, wherever that is asked for. */
+  function point(/** @type {number} */ column, /** @type {number} */ row) {
+    if (!frame) return;
+    const x = Math.max(0, Math.min(frame.width - 1, column));
+    const y = Math.max(0, Math.min(frame.height - 1, row));
+    const [w, h] = [frame.width, frame.height];
+    setTrait(model, "cursor", [x / w, y / h, (x + 1) / w, (y + 1) / h]);
+  }
+
+  function follow(/** @type {PointerEvent} */ event) {
+    if (!frame) return;
+    const box = cells.getBoundingClientRect();
+    if (!box.width) return;
+    point(
+      Math.floor(((event.clientX - box.left) / box.width) * frame.width),
+      Math.floor(((event.clientY - box.top) / box.height) * frame.height),
+    );
+  }
+
+  function walk(/** @type {KeyboardEvent} */ event) {
+    if (!frame || event.altKey || event.ctrlKey || event.metaKey) return;
+    const step = STEPS[event.key];
+    if (event.key === "Escape") setTrait(model, "cursor", []);
+    else if (!step) return;
+    else {
+      const block = cursorBlock();
+      const [x, y] = block
+        ? [(block[0] + block[2] - 1) >> 1, (block[1] + block[3] - 1) >> 1]
+        : [(frame.width >> 1) - step[0], (frame.height >> 1) - step[1]];
+      point(x + step[0], y + step[1]);
+    }
+    event.preventDefault();
+  }
+
+  picture.addEventListener("pointermove", follow, { signal });
+  picture.addEventListener("pointerdown", follow, { signal });
+  picture.addEventListener(
+    "pointerleave",
+    (event) => event.pointerType === "mouse" && setTrait(model, "cursor", []),
+    { signal },
+  );
+  picture.addEventListener("keydown", walk, { signal });
+  onChange(model, ["cursor"], read, signal);
+  onChange(model, ["channel", "scale", "colormap", "limits"], paint, signal);
+  const resized = new ResizeObserver(() => !marks.hidden && paint());
+  resized.observe(picture);
+  signal.addEventListener("abort", () => resized.disconnect());
+
+  return {
+    node: picture,
+    reading,
+    /** @param {Frame} next */
+    show(next) {
+      frame = next;
+      paint();
+    },
+  };
+}
+
+/** Black or white, whichever stands out on a pixel. */
+function inkOn(/** @type {number} */ pixel) {
+  const [red, green, blue] = [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255];
+  return 0.3 * red + 0.59 * green + 0.11 * blue > 128 ? "#000" : "#fff";
+}
+
+/** Corner triangles where the range cuts a value off; signs where there is no number. */
+function drawMark(
+  /** @type {CanvasRenderingContext2D} */ context,
+  /** @type {import("./colors.js").Mark} */ mark,
+  /** @type {number} */ x,
+  /** @type {number} */ y,
+  /** @type {number} */ width,
+  /** @type {number} */ height,
+) {
+  const size = Math.min(width, height);
+  context.lineWidth = Math.max(1, size / 12);
+  context.beginPath();
+  if (mark === "above" || mark === "below") {
+    const side = Math.max(1.5, 0.4 * size);
+    const [cornerX, cornerY] = mark === "above" ? [x + width, y] : [x, y + height];
+    const inward = mark === "above" ? side : -side;
+    context.moveTo(cornerX, cornerY);
+    context.lineTo(cornerX - inward, cornerY);
+    context.lineTo(cornerX, cornerY + inward);
+    context.fill();
+    return;
+  }
+  const [centerX, centerY, reach] = [x + width / 2, y + height / 2, 0.28 * size];
+  const line = (/** @type {number} */ dx, /** @type {number} */ dy) => {
+    context.moveTo(centerX - dx, centerY - dy);
+    context.lineTo(centerX + dx, centerY + dy);
+  };
+  if (mark === "nan") {
+    line(reach, reach);
+    line(reach, -reach);
+  } else {
+    line(reach, 0);
+    if (mark === "plus") line(0, reach);
+  }
+  context.stroke();
+}

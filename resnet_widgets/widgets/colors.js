@@ -1,0 +1,263 @@
+// From bytes to colours, as pure functions: tables, ranges, marks, pixels.
+
+/**
+ * Equally spaced colours; every table made from them is within 3/255 of matplotlib's of that name.
+ * @type {Record<string, string>}
+ */
+const STOPS = {
+  viridis:
+    "440154 471163 481f71 472d7b 443a83 404688 3b528b 355d8d 31688e 2c728e 287c8e 24868e " +
+    "21908c 1f9a8a 20a486 28ae80 35b779 47c06f 5dc963 75d054 8fd744 abdc32 c7e020 e3e418 " +
+    "fde725",
+  magma:
+    "000004 08061d 160f3a 29115b 400f73 56147d 6b1c81 802582 952c80 ab337c c13a76 d6446d " +
+    "e85362 f4685c fa815f fd9a6a feb37b fecc8f fde4a6 fcfdbf",
+  cividis:
+    "00224e 002757 002a61 002e6b 003171 113570 1d396f 263d6e 2d416d 34456c 3a496c 404c6c " +
+    "46506c 4b546c 50586c 565c6d 5b606e 60646f 646770 696b71 6e6f73 737374 777777 7c7b78 " +
+    "817f78 878479 8c8878 918c78 979077 9c9476 a29975 a79d73 ada272 b2a670 b8ab6e beaf6b " +
+    "c4b468 cab965 d0bd62 d6c25e dcc759 e2cc55 e8d14f eed748 f5dc41 fbe137 fee838",
+  gray: "000000 ffffff",
+  coolwarm:
+    "3b4cc0 465dce 516ddb 5d7ce6 698bef 7699f6 83a6fb 90b2fe 9dbdff aac7fd b7cffa c3d5f4 " +
+    "ced9ec d8dce2 e2dad6 ead4c8 f1ccba f5c3ab f7b89c f7ab8d f59d7f f18e70 eb7e62 e36c55 " +
+    "da5948 cf443c c22c31 b40426",
+};
+
+export const COLORMAPS = Object.keys(STOPS);
+export const SCALES = ["channel", "layer", "zero"];
+
+/** The codes above this one are -inf, +inf and NaN. */
+const TOP_CODE = 252;
+/** On no colormap, so that a cell without a number cannot be taken for one with. */
+export const NO_NUMBER = "00e5ff";
+
+/** Red, green, blue of a colour such as `1f9a8a`. */
+function channelsOf(/** @type {string} */ hex) {
+  return [0, 2, 4].map((at) => Number.parseInt(hex.slice(at, at + 2), 16));
+}
+
+/** One opaque pixel as ImageData holds it, seen as a little-endian 32-bit number. */
+function pixel(/** @type {number[]} */ [red, green, blue]) {
+  return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+}
+
+/**
+ * `auto` is viridis, and around zero a map whose middle is neutral.
+ * @param {string} colormap
+ * @param {string} scale
+ */
+export function colormapName(colormap, scale) {
+  if (colormap in STOPS) return colormap;
+  return scale === "zero" ? "coolwarm" : "viridis";
+}
+
+/**
+ * 256 pixels, from the low end of the range to the high end.
+ * @param {string} name
+ */
+export function colormapTable(name) {
+  const stops = STOPS[name].split(" ").map(channelsOf);
+  return Uint32Array.from({ length: 256 }, (_, index) => {
+    const at = (index / 255) * (stops.length - 1);
+    const left = Math.min(Math.floor(at), stops.length - 2);
+    const mix = (/** @type {number} */ c) =>
+      Math.round(stops[left][c] + (at - left) * (stops[left + 1][c] - stops[left][c]));
+    return pixel([mix(0), mix(1), mix(2)]);
+  });
+}
+
+/**
+ * The colormap as a CSS image, left to right.
+ * @param {string} name
+ */
+export function colormapGradient(name) {
+  const stops = STOPS[name].split(" ").map((stop) => `#${stop}`);
+  return `linear-gradient(to right, ${stops.join(", ")})`;
+}
+
+/**
+ * The numbers at the two ends of the colormap.
+ * @param {{ low: Float32Array, high: Float32Array }} frame
+ * @param {number} channel
+ * @param {string} scale `"channel"`: its own range, `"layer"`: that of all channels, `"zero"`: its
+ *   own, made symmetric
+ * @param {number[]} limits `[low, high]` to use instead, or `[]`
+ * @returns {[low: number, high: number]}
+ */
+export function colorRange(frame, channel, scale, limits) {
+  if (limits.length === 2) return [limits[0], limits[1]];
+  if (scale === "layer") {
+    let [low, high] = [Infinity, -Infinity];
+    for (const value of frame.low) if (value < low) low = value;
+    for (const value of frame.high) if (value > high) high = value;
+    return low <= high ? [low, high] : [NaN, NaN];
+  }
+  const [low, high] = [frame.low[channel], frame.high[channel]];
+  if (scale !== "zero") return [low, high];
+  // Zero has to be in the middle of something, also where there is nothing else.
+  const reach = Math.max(Math.abs(low), Math.abs(high)) || 1;
+  return [-reach, reach];
+}
+
+/**
+ * The pixel of each byte of one channel.
+ * @param {Uint32Array} table from `colormapTable`
+ * @param {number} low of the channel
+ * @param {number} high of the channel
+ * @param {[number, number]} range from `colorRange`
+ * @param {Uint32Array} [into] 256 pixels to reuse
+ */
+export function channelColors(table, low, high, range, into = new Uint32Array(256)) {
+  const span = range[1] - range[0];
+  for (let code = 0; code <= TOP_CODE; code++) {
+    const value = low + (code / TOP_CODE) * (high - low);
+    const index = span > 0 ? Math.floor(((value - range[0]) / span) * 255 + 0.5) : 0;
+    into[code] = table[Math.max(0, Math.min(255, index))];
+  }
+  into.fill(pixel(channelsOf(NO_NUMBER)), TOP_CODE + 1);
+  return into;
+}
+
+/**
+ * @typedef {"below" | "above" | "minus" | "plus" | "nan"} Mark
+ * @type {Record<Mark, string>}
+ */
+export const MARK_NAMES = {
+  below: "below the range",
+  above: "above the range",
+  minus: "−∞",
+  plus: "+∞",
+  nan: "NaN",
+};
+
+/**
+ * Which bytes of a channel need a mark, because their colour does not tell their value.
+ * @param {number} low of the channel
+ * @param {number} high of the channel
+ * @param {[number, number]} range
+ * @returns {(Mark | "")[]}
+ */
+export function channelMarks(low, high, range) {
+  // Of the range's own width, so that a range rounded to float32 clips nothing.
+  const slack = 1e-6 * (range[1] - range[0]);
+  return Array.from({ length: 256 }, (_, code) => {
+    if (code > TOP_CODE) return /** @type {Mark[]} */ (["minus", "plus", "nan"])[code - 253];
+    const value = low + (code / TOP_CODE) * (high - low);
+    if (value < range[0] - slack) return "below";
+    return value > range[1] + slack ? "above" : "";
+  });
+}
+
+/**
+ * How many cells have each mark.
+ * @param {Uint8Array} plane
+ * @param {(Mark | "")[]} marks from `channelMarks`
+ */
+export function countMarks(plane, marks) {
+  /** @type {Record<Mark, number>} */
+  const counts = { below: 0, above: 0, minus: 0, plus: 0, nan: 0 };
+  for (const code of plane) {
+    const mark = marks[code];
+    if (mark) counts[mark]++;
+  }
+  return counts;
+}
+
+/**
+ * Cells that are not exactly zero, counted in equal bins over the range in use; those outside it and
+ * those without a number are left out. A byte stands for a span of values and is shared among the
+ * bins it touches, or combs would show that are not in the data.
+ * @param {Uint8Array} plane
+ * @param {number} low of the channel
+ * @param {number} high of the channel
+ * @param {number} zeros share of the finite cells that are 0
+ * @param {[number, number]} range
+ * @param {number} bins
+ */
+export function histogram(plane, low, high, zeros, range, bins) {
+  const counts = new Float64Array(256);
+  for (const code of plane) counts[code]++;
+  const result = new Float64Array(bins);
+  const [span, width] = [high - low, range[1] - range[0]];
+  if (!(width > 0 && span > 0)) return result;
+  const finite = plane.length - counts[253] - counts[254] - counts[255];
+  const zeroCode = Math.round((-low / span) * TOP_CODE);
+  if (zeroCode >= 0 && zeroCode <= TOP_CODE) {
+    counts[zeroCode] = Math.max(0, counts[zeroCode] - Math.round(zeros * finite));
+  }
+  const binOf = (/** @type {number} */ code) =>
+    ((low + (code / TOP_CODE) * span - range[0]) / width) * bins;
+  for (let code = 0; code <= TOP_CODE; code++) {
+    if (!counts[code]) continue;
+    const start = binOf(Math.max(0, code - 0.5));
+    const end = binOf(Math.min(TOP_CODE, code + 0.5));
+    for (let bin = Math.max(0, Math.floor(start)); bin < Math.min(bins, end); bin++) {
+      const part = Math.min(bin + 1, end) - Math.max(bin, start);
+      result[bin] += (counts[code] * part) / (end - start);
+    }
+  }
+  return result;
+}
+
+/**
+ * Which source cells each of `size` pixels covers: `[start, end)`, at least one cell.
+ * @param {number} cells
+ * @param {number} size
+ */
+export function cellSpans(cells, size) {
+  const start = Int32Array.from({ length: size }, (_, i) => Math.floor((i * cells) / size));
+  const end = Int32Array.from({ length: size }, (_, i) =>
+    Math.max(start[i] + 1, Math.floor(((i + 1) * cells) / size)),
+  );
+  return { start, end };
+}
+
+/**
+ * Paints one plane into a rectangle of a larger picture. Where a pixel covers several cells it shows
+ * the mean of their values, not of their colours, and a cell without a number wins.
+ * @param {Uint32Array} out pixels of the picture
+ * @param {number} stride its width
+ * @param {number} x left edge of the rectangle
+ * @param {number} y top edge; rows outside the picture are skipped
+ * @param {{ start: Int32Array, end: Int32Array }} columns from `cellSpans`
+ * @param {{ start: Int32Array, end: Int32Array }} rows from `cellSpans`
+ * @param {Uint8Array} plane
+ * @param {number} width of the plane
+ * @param {Uint32Array} colors from `channelColors`
+ */
+export function paintTile(out, stride, x, y, columns, rows, plane, width, colors) {
+  const height = out.length / stride;
+  for (let j = 0; j < rows.start.length; j++) {
+    if (y + j < 0 || y + j >= height) continue;
+    let at = (y + j) * stride + x;
+    const [top, bottom] = [rows.start[j], rows.end[j]];
+    for (let i = 0; i < columns.start.length; i++) {
+      const [left, right] = [columns.start[i], columns.end[i]];
+      let code = plane[top * width + left];
+      if (right - left > 1 || bottom - top > 1)
+        code = meanCode(plane, width, left, right, top, bottom);
+      out[at++] = colors[code];
+    }
+  }
+}
+
+/** The code of the mean value of some cells, or that of the first one without a number. */
+function meanCode(
+  /** @type {Uint8Array} */ plane,
+  /** @type {number} */ width,
+  /** @type {number} */ left,
+  /** @type {number} */ right,
+  /** @type {number} */ top,
+  /** @type {number} */ bottom,
+) {
+  let sum = 0;
+  for (let row = top; row < bottom; row++) {
+    for (let column = left; column < right; column++) {
+      const code = plane[row * width + column];
+      if (code > TOP_CODE) return code;
+      sum += code;
+    }
+  }
+  return Math.round(sum / ((right - left) * (bottom - top)));
+}

@@ -1,0 +1,49 @@
+// The cursor that views share: a part of the picture, whatever the number of cells.
+
+import { formatNumber } from "./shared.js";
+
+/**
+ * The smallest block of whole cells that covers a cursor: `[x0, y0, x1, y1]` in cells.
+ * @param {number[]} cursor in 0…1 of the picture
+ * @param {number} width
+ * @param {number} height
+ */
+export function cursorCells([x0, y0, x1, y1], width, height) {
+  // A cell edge such as 3/7 does not survive a product exactly.
+  const slack = 1e-6;
+  return [
+    Math.floor(x0 * width + slack),
+    Math.floor(y0 * height + slack),
+    Math.ceil(x1 * width - slack),
+    Math.ceil(y1 * height - slack),
+  ];
+}
+
+/**
+ * The number under the cursor: that of one cell, or the mean of a block of them.
+ * @param {import("./frame_store.js").Frame} frame
+ * @param {number} channel
+ * @param {number[]} block `[left, top, right, bottom]` in cells
+ */
+export function blockValue(frame, channel, [left, top, right, bottom]) {
+  let sum = 0;
+  for (let row = top; row < bottom; row++) {
+    for (let column = left; column < right; column++) sum += frame.value(channel, row, column);
+  }
+  return sum / ((right - left) * (bottom - top));
+}
+
+/**
+ * What stands under the cursor, in words: `row 10 col 15 ≈ 0.8413`.
+ * @param {import("./frame_store.js").Frame} frame
+ * @param {number} channel
+ * @param {number[]} block `[left, top, right, bottom]` in cells
+ */
+export function readingOf(frame, channel, block) {
+  const [left, top, right, bottom] = block;
+  const span = (/** @type {number} */ from, /** @type {number} */ to) =>
+    to - from === 1 ? `${from}` : `${from}–${to - 1}`;
+  const mean = (right - left) * (bottom - top) > 1 ? "mean " : "";
+  const value = formatNumber(blockValue(frame, channel, block));
+  return `row ${span(top, bottom)} col ${span(left, right)} ${mean}≈ ${value}`;
+}

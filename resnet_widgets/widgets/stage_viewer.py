@@ -1,0 +1,85 @@
+"""Several layers side by side, each with its own channel, under one cursor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anywidget
+import traitlets
+
+from ._base import Widget, clamp_cursor, clamp_index, module, widget_list
+from .activation_map import COLORMAPS, ActivationMap
+from .channel_slider import ChannelSlider
+
+
+class StageViewer(Widget):
+    """Columns of an `ActivationMap` and a small `ChannelSlider`, one a layer.
+
+    The warm square is the same part of the photo in every column. Where a map has smaller cells it
+    covers a block of them, and the number under the map is their mean.
+
+    What a column shows is bound to the traits of the viewer in the page; the traits of the children
+    in `maps` and `sliders` may lag behind in the kernel.
+
+    Attributes:
+        store: The `FrameStore` to read from.
+        photo: Key of the photo, as the source of the store knows it.
+        layers: Paths of the layers, from left to right.
+        channels: Index of the channel in each column.
+        scale: As in `ActivationMap`, for all columns.
+        limits: As in `ActivationMap`, for all columns.
+        colormap: As in `ActivationMap`, for all columns.
+        cursor: `[x0, y0, x1, y1]`, the cell under the pointer in 0…1 of the picture; `[]` for none.
+        selected: Path of the layer whose name was clicked last; `""` for none.
+        maps: The `ActivationMap` of each column.
+        sliders: The `ChannelSlider` of each column.
+
+    Example:
+        ```python
+        StageViewer(store=store, photo="cat", layers=["conv2_block3_out", "conv5_block3_out"])
+        ```
+    """
+
+    _esm = module("stage_viewer.js")
+
+    store = anywidget.WidgetTrait().tag(sync=True)
+    photo = traitlets.Unicode("").tag(sync=True)
+    layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    channels = traitlets.List(traitlets.Int()).tag(sync=True)
+    scale = traitlets.Enum(["channel", "layer", "zero"], default_value="channel").tag(sync=True)
+    limits = traitlets.List(traitlets.Float()).tag(sync=True)
+    colormap = traitlets.Enum(COLORMAPS, default_value="auto").tag(sync=True)
+    cursor = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
+    selected = traitlets.Unicode("").tag(sync=True)
+    maps = widget_list()
+    sliders = widget_list()
+
+    @traitlets.validate("channels")
+    def _fit_channels(self, proposal: dict[str, Any]) -> list[int]:
+        channels = [clamp_index(channel) for channel in proposal["value"]]
+        return (channels + [0] * len(self.layers))[: len(self.layers)]
+
+    @traitlets.validate("cursor")
+    def _clamp_cursor(self, proposal: dict[str, Any]) -> list[float]:
+        return clamp_cursor(proposal["value"])
+
+    @traitlets.observe("layers", "store")
+    def _fit_columns(self, _change: Any) -> None:
+        """One map and one slider a layer. Those there are stay, because each costs a comm."""
+        count = len(self.layers) if self.store else 0
+        surplus = [*self.maps[count:], *self.sliders[count:]]
+        missing = range(len(self.maps), count)
+        with self.hold_sync():
+            self.maps = self.maps[:count] + [
+                ActivationMap(store=self.store, values=False) for _ in missing
+            ]
+            self.sliders = self.sliders[:count] + [ChannelSlider(store=self.store) for _ in missing]
+            self.channels = self.channels[: len(self.layers)]
+        for child in surplus:
+            child.close()
+
+    def close(self) -> None:
+        """Closes the viewer and the widgets in its columns."""
+        for child in (*self.maps, *self.sliders):
+            child.close()
+        super().close()
