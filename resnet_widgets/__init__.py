@@ -1,0 +1,90 @@
+"""Jupyter widgets for looking inside a Keras ResNet50 while it looks at your picture.
+
+>>> import resnet_widgets as rw
+>>> rw.explore("cat.jpg")
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .engine.activations import ActivationCache, CacheInfo, Prediction
+    from .engine.graph import LayerInfo, read_layers
+    from .engine.images import ImageError, InputImage, load_image
+    from .engine.models import describe, load_model
+    from .explorer import Explorer, explore
+    from .frame import Frame
+    from .plots import plot_channels, plot_stages
+    from .widgets import (
+        ActivationMap,
+        ChannelSlider,
+        FrameStore,
+        ImagePicker,
+        LayerTree,
+        StageViewer,
+    )
+
+__version__ = "0.1.0"
+
+# Names are imported when first used: TensorFlow takes seconds, and many notebooks only show widgets.
+_HOMES = {
+    "ActivationCache": ".engine.activations",
+    "CacheInfo": ".engine.activations",
+    "Prediction": ".engine.activations",
+    "LayerInfo": ".engine.graph",
+    "read_layers": ".engine.graph",
+    "ImageError": ".engine.images",
+    "InputImage": ".engine.images",
+    "load_image": ".engine.images",
+    "describe": ".engine.models",
+    "load_model": ".engine.models",
+    "Explorer": ".explorer",
+    "explore": ".explorer",
+    "Frame": ".frame",
+    "plot_channels": ".plots",
+    "plot_stages": ".plots",
+    "ActivationMap": ".widgets",
+    "ChannelSlider": ".widgets",
+    "FrameStore": ".widgets",
+    "ImagePicker": ".widgets",
+    "LayerTree": ".widgets",
+    "StageViewer": ".widgets",
+}
+
+__all__ = [
+    "ActivationCache",
+    "ActivationMap",
+    "CacheInfo",
+    "ChannelSlider",
+    "Explorer",
+    "Frame",
+    "FrameStore",
+    "ImageError",
+    "ImagePicker",
+    "InputImage",
+    "LayerInfo",
+    "LayerTree",
+    "Prediction",
+    "StageViewer",
+    "describe",
+    "explore",
+    "load_image",
+    "load_model",
+    "plot_channels",
+    "plot_stages",
+    "read_layers",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

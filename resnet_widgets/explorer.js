@@ -1,0 +1,492 @@
+// The explorer lays out its children and binds them, in the page: the kernel hears of a change from
+// the explorer and from the child that was touched, and of nothing else.
+
+import { cursorCells, readingOf } from "./widgets/cursor.js";
+import { look, photoView } from "./widgets/photo_view.js";
+import { becomeRoot, element, errorLine, formatShape, onChange, setTrait } from "./widgets/shared.js";
+
+/** @typedef {{ path: string, stage: string, block: string, shape: number[],
+ *   field: import("./widgets/photo_view.js").Field | null }} Row */
+
+const MIB = 2 ** 20;
+
+/** Keys that work anywhere in the explorer, for the help card. */
+const KEYS = [
+  ["← →", "channel before or after, in the order of the slider"],
+  ["↑ ↓", "layer before or after"],
+  ["/", "find a layer"],
+  ["?", "this card"],
+  ["Esc", "close, clear"],
+];
+
+/**
+ * Layers that will probably be looked at next: the rest of the block, then what stages hand on.
+ * @param {Row[]} rows
+ * @param {string} layer
+ * @param {string[]} stages
+ */
+export function nextLayers(rows, layer, stages) {
+  const here = rows.find((row) => row.path === layer);
+  const block = here?.block ? rows.filter((row) => row.block === here.block) : [];
+  const paths = [...block.map((row) => row.path), ...stages];
+  return [...new Set(paths)].filter((path) => path !== layer);
+}
+
+/** @param {{ model: any, el: HTMLElement, signal: AbortSignal, host: any }} context */
+async function renderExplorer({ model, el, signal, host }) {
+  becomeRoot(el, signal);
+  el.classList.add("rw-explorer");
+  el.setAttribute("role", "group");
+  el.setAttribute("aria-label", "Network explorer");
+  el.tabIndex = -1;
+  /** @type {Record<string, any>} widgets by trait name */
+  const widgets = {};
+  /** @type {Record<string, any>} models by trait name */
+  const models = {};
+  const names = ["store", "tree", "map", "grid", "slider", "stages", "picker"];
+  await Promise.all(
+    names.map(async (name) => {
+      widgets[name] = await host.getWidget(model.get(name));
+      models[name] = await host.getModel(model.get(name));
+    }),
+  );
+  if (signal.aborted) return;
+  const { tree, map, grid, slider, stages } = models;
+  const store = widgets.store.exports;
+  /** @returns {Row | undefined} */
+  const rowOf = (/** @type {string} */ path) =>
+    tree.get("layers").find((/** @type {Row} */ row) => row.path === path);
+
+  /**
+   * Keeps traits of children equal to a trait of the explorer.
+   * @param {string} trait
+   * @param {[any, string][]} others
+   */
+  function share(trait, others) {
+    const give = () => {
+      for (const [other, name] of others) {
+        if (JSON.stringify(other.get(name)) !== JSON.stringify(model.get(trait))) {
+          other.set(name, model.get(trait));
+        }
+      }
+    };
+    give();
+    onChange(model, [trait], give, signal);
+    for (const [other, name] of others) {
+      onChange(other, [name], () => setTrait(model, trait, other.get(name)), signal);
+    }
+  }
+  /**
+   * Keeps a trait equal among children.
+   * @param {string} trait
+   * @param {any[]} among
+   */
+  function unite(trait, among) {
+    for (const one of among) {
+      const give = () => {
+        for (const other of among) if (other !== one) setTrait(other, trait, one.get(trait));
+      };
+      onChange(one, [trait], give, signal);
+    }
+  }
+
+  const header = headerOf(model, signal);
+  const notes = element("div", { class: "rw-note", role: "status", hidden: true });
+  const waiting = waitingCard(model, signal);
+  const help = helpCard();
+  const photo = photoView(signal, (at) => {
+    const shape = rowOf(model.get("layer"))?.shape ?? [];
+    if (!at || shape.length !== 3) setTrait(model, "cursor", []);
+    else {
+      const [height, width] = shape;
+      const [column, row] = [Math.floor(at[0] * width), Math.floor(at[1] * height)];
+      const cursor = [column / width, row / height, (column + 1) / width, (row + 1) / height];
+      setTrait(model, "cursor", cursor);
+    }
+  });
+  const sees = element("span");
+  const photoBox = titled(element("span", { text: "Photo" }), sees, photo.node);
+  const mapBox = element("div");
+  const facts = element("div", { class: "rw-explorer-facts" });
+  const values = element("div");
+  const predictions = predictionList(model, signal);
+  facts.append(predictions, values);
+  const sliderBox = element("div");
+  const gridBox = element("div");
+  const stagesBox = element("div");
+  const stagesPart = titled(
+    element("span", { text: "Stages side by side" }),
+    element("span", { text: "one cursor" }),
+    stagesBox,
+  );
+  const treeBox = element("div");
+  const treeName = element("summary");
+  const treePart = element("details", { class: "rw-explorer-tree", open: true }, treeName, treeBox);
+  const main = element(
+    "div",
+    { class: "rw-explorer-main" },
+    element("div", { class: "rw-explorer-top" }, photoBox, mapBox, facts),
+    sliderBox,
+    gridBox,
+    stagesPart,
+  );
+  const empty = element("div", { class: "rw-empty rw-explorer-empty" });
+  empty.append(
+    element("p", { text: "No photo yet." }),
+    element("p", { text: "Choose, drop or paste one at the top, or set it from Python:" }),
+    element("code", { text: 'explorer.image = "cat.jpg"' }),
+  );
+  const body = element("div", { class: "rw-explorer-body" }, treePart, main, empty);
+  const footer = footerOf();
+  el.append(header.node, errorLine(model, signal), notes, waiting, body, footer.node, help);
+
+  share("layer", [
+    [tree, "selected"],
+    [map, "layer"],
+    [grid, "layer"],
+    [slider, "layer"],
+  ]);
+  share("channel", [
+    [map, "channel"],
+    [grid, "channel"],
+    [slider, "value"],
+  ]);
+  share("cursor", [
+    [map, "cursor"],
+    [stages, "cursor"],
+  ]);
+  unite("scale", [map, grid, stages]);
+  unite("colormap", [map, grid, stages]);
+  unite("order", [grid, slider]);
+  onChange(stages, ["selected"], () => setTrait(model, "layer", stages.get("selected")), signal);
+
+  // -- what shows what ----------------------------------------------------------------------------
+
+  function arrange() {
+    const ready = tree.get("layers").length > 0;
+    const hasPhoto = model.get("photo") !== "";
+    waiting.hidden = ready && (hasPhoto || !model.get("status"));
+    body.hidden = !ready || !waiting.hidden;
+    main.hidden = !hasPhoto;
+    empty.hidden = hasPhoto;
+    footer.node.hidden = body.hidden;
+    treeName.textContent = model.get("layer") || "Layers";
+    const note = model.get("about").note ?? "";
+    notes.textContent = note;
+    notes.hidden = !note || header.note.getAttribute("aria-expanded") !== "true";
+    const [height, width] = model.get("about").size ?? [1, 1];
+    photo.setAspect(width / height);
+  }
+
+  function mark() {
+    const size = model.get("about").size ?? [1, 1];
+    const layer = rowOf(model.get("layer"));
+    const cursor = model.get("cursor");
+    const seen = look(cursor, layer, size);
+    const pixels = seen?.pixels ?? null;
+    photo.mark(cursor, pixels && pixels.map((edge, i) => edge / size[(i + 1) % 2]));
+    const field = layer?.field;
+    sees.textContent =
+      pixels && field ? `sees ${pixels[2] - pixels[0]} × ${pixels[3] - pixels[1]} px` : "";
+    footer.show(seen, reading(seen?.block), size);
+  }
+
+  /** @param {number[]} [block] */
+  function reading(block) {
+    const frame = store.peek(model.get("photo"), model.get("layer"));
+    if (!block || !frame || frame.isVector) return "";
+    return readingOf(frame, Math.min(model.get("channel"), frame.channels - 1), block);
+  }
+
+  function stayInRange() {
+    const count = rowOf(model.get("layer"))?.shape.at(-1) ?? 0;
+    if (count > 0 && model.get("channel") >= count) setTrait(model, "channel", count - 1);
+  }
+
+  function fetchAhead() {
+    const [shot, layer] = [model.get("photo"), model.get("layer")];
+    if (!shot || !layer) return;
+    store.prefetch(shot, nextLayers(tree.get("layers"), layer, stages.get("layers")));
+  }
+
+  /** Asks for the picture of the photo shown, unless it is the one that is there. */
+  function fetchPicture() {
+    if (model.get("photo")) model.send({ kind: "picture", photo: model.get("photo") });
+  }
+  async function receive(/** @type {any} */ message, /** @type {DataView[]} */ buffers) {
+    if (message.kind !== "picture" || message.photo !== model.get("photo")) return;
+    const bitmap = await createImageBitmap(new Blob([/** @type {any} */ (buffers[0])]));
+    if (signal.aborted || message.photo !== model.get("photo")) bitmap.close();
+    else photo.show(bitmap, model.get("picture"));
+  }
+  model.on("msg:custom", receive);
+  signal.addEventListener("abort", () => model.off("msg:custom", receive));
+
+  onChange(model, ["photo", "status", "about", "layer"], arrange, signal);
+  onChange(tree, ["layers"], arrange, signal);
+  onChange(model, ["cursor", "layer", "channel", "about"], mark, signal);
+  onChange(model, ["layer"], stayInRange, signal);
+  onChange(model, ["layer", "photo"], fetchAhead, signal);
+  onChange(model, ["photo"], fetchPicture, signal);
+  header.crop.addEventListener("click", () => photo.setWhole(toggle(header.crop, "aria-pressed")), {
+    signal,
+  });
+  header.note.addEventListener(
+    "click",
+    () => {
+      toggle(header.note, "aria-expanded");
+      arrange();
+    },
+    { signal },
+  );
+  header.help.addEventListener("click", () => toggleHelp(), { signal });
+  help.addEventListener("click", () => toggleHelp(), { signal });
+
+  function toggleHelp(open = help.hidden) {
+    help.hidden = !open;
+    header.help.setAttribute("aria-expanded", String(open));
+    if (open) /** @type {HTMLElement} */ (help.querySelector("button")).focus();
+    else header.help.focus();
+  }
+
+  // -- keys ---------------------------------------------------------------------------------------
+
+  function onKey(/** @type {KeyboardEvent} */ event) {
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "Escape" && !help.hidden) toggleHelp(false);
+    else if (target.closest("input, select, textarea")) return;
+    else if (event.key === "?") toggleHelp();
+    else if (event.key === "/") {
+      treePart.open = true;
+      /** @type {HTMLElement | null} */ (treeBox.querySelector("input"))?.focus();
+    } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+      stepLayer(event.key === "ArrowUp" ? -1 : 1);
+    } else if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
+      // The slider knows its order: let it take the key as its own.
+      sliderBox
+        .querySelector("[role=slider]")
+        ?.dispatchEvent(new KeyboardEvent("keydown", { key: event.key, cancelable: true }));
+    } else return;
+    event.preventDefault();
+  }
+  function stepLayer(/** @type {number} */ step) {
+    const rows = /** @type {Row[]} */ (tree.get("layers"));
+    const next = rows.findIndex((row) => row.path === model.get("layer")) + step;
+    if (rows[next]) setTrait(model, "layer", rows[next].path);
+  }
+  el.addEventListener("keydown", onKey, { signal });
+
+  // A narrow cell has no room for a tree beside the maps: there it folds, above them.
+  let wasNarrow = false;
+  const resized = new ResizeObserver(() => {
+    const narrow = el.clientWidth < 720;
+    if (el.clientWidth === 0 || narrow === wasNarrow) return;
+    wasNarrow = narrow;
+    el.classList.toggle("rw-narrow", narrow);
+    treePart.open = !narrow;
+  });
+  resized.observe(el);
+  signal.addEventListener("abort", () => resized.disconnect());
+
+  arrange();
+  mark();
+  fetchPicture();
+  fetchAhead();
+  await Promise.all([
+    widgets.tree.render({ el: treeBox, signal }),
+    widgets.map.render({ el: mapBox, signal }),
+    widgets.map.exports.renderValues({ el: values, signal, host }),
+    widgets.slider.render({ el: sliderBox, signal }),
+    widgets.grid.render({ el: gridBox, signal }),
+    widgets.stages.render({ el: stagesBox, signal }),
+    widgets.picker.render({ el: header.picker, signal }),
+  ]);
+}
+
+/** Turns an attribute from "false" to "true" and back. */
+function toggle(/** @type {HTMLElement} */ node, /** @type {string} */ name) {
+  const on = node.getAttribute(name) !== "true";
+  node.setAttribute(name, String(on));
+  return on;
+}
+
+/** A part with a title line. */
+function titled(/** @type {Node} */ left, /** @type {Node} */ right, /** @type {Node} */ content) {
+  return element("div", {}, element("div", { class: "rw-title" }, left, right), content);
+}
+
+/** @param {any} model @param {AbortSignal} signal */
+function headerOf(model, signal) {
+  const name = element("b", { class: "rw-explorer-name" });
+  const crop = element("button", { type: "button", class: "rw-pill", "aria-pressed": "false" });
+  const title = element("span", { class: "rw-pill" });
+  const note = element("button", {
+    type: "button",
+    class: "rw-pill rw-pill-note",
+    "aria-expanded": "false",
+    title: "What this is about",
+  });
+  const bytes = element("span");
+  const meter = element("meter", { min: 0, max: 1, "aria-label": "Cache in use" });
+  const memory = element("span", { class: "rw-memory" }, bytes, meter);
+  const status = element("span", { class: "rw-explorer-status", role: "status" });
+  const picker = element("span");
+  const help = element("button", {
+    type: "button",
+    text: "?",
+    "aria-label": "Help: keys",
+    "aria-expanded": "false",
+  });
+  const node = element(
+    "div",
+    { class: "rw-explorer-header" },
+    name,
+    crop,
+    title,
+    note,
+    status,
+    memory,
+    picker,
+    help,
+  );
+  function show() {
+    const about = model.get("about");
+    const picture = model.get("picture");
+    const used = model.get("memory");
+    name.textContent = name.title = picture.name ?? "";
+    name.hidden = crop.hidden = !picture.name;
+    if (picture.name && about.size) {
+      const [height, width] = about.size;
+      const text = width === height ? `${width}² crop` : `${width} × ${height} crop`;
+      crop.textContent = text;
+      const of = `${picture.size[1]} × ${picture.size[0]} px`;
+      crop.title = [`Shows the whole photo, ${of}, and the part used`, ...picture.notes].join("\n");
+    }
+    title.textContent = about.title ?? "";
+    title.hidden = !about.title;
+    note.textContent = about.note ?? "";
+    note.hidden = !about.note;
+    memory.hidden = used.nbytes === undefined;
+    if (!memory.hidden) {
+      const [now, most] = [used.nbytes, used.max_bytes].map((n) => Math.round(n / MIB));
+      bytes.textContent = `cache ${now} / ${most} MiB`;
+      meter.value = used.max_bytes ? used.nbytes / used.max_bytes : 0;
+    }
+    status.textContent = model.get("photo") ? model.get("status") : "";
+  }
+  onChange(model, ["about", "picture", "memory", "status", "photo"], show, signal);
+  show();
+  return { node, crop, note, picker, help };
+}
+
+/** What shows while there is nothing to explore: what is going on, how far, and a way out. */
+function waitingCard(/** @type {any} */ model, /** @type {AbortSignal} */ signal) {
+  const text = element("p", { role: "status" });
+  const bar = element("progress", { max: 1, "aria-label": "Progress" });
+  const button = element("button", { type: "button" });
+  const node = element("div", { class: "rw-empty rw-explorer-waiting" }, text, bar, button);
+  function show() {
+    const stopped = model.get("stopped");
+    text.textContent = stopped ? "No model was loaded." : model.get("status");
+    const share = model.get("progress");
+    if (share >= 0) bar.value = share;
+    else bar.removeAttribute("value");
+    bar.hidden = stopped;
+    button.textContent = stopped ? "Try again" : "Cancel";
+  }
+  const act = () => model.send({ kind: model.get("stopped") ? "retry" : "cancel" });
+  button.addEventListener("click", act, { signal });
+  onChange(model, ["status", "progress", "stopped"], show, signal);
+  show();
+  return node;
+}
+
+/** @param {any} model @param {AbortSignal} signal */
+function predictionList(model, signal) {
+  const list = element("ol", { class: "rw-predictions" });
+  const node = titled(element("span", { text: "Prediction" }), element("span"), list);
+  function show() {
+    const predictions = /** @type {[string, number][]} */ (model.get("predictions"));
+    node.hidden = predictions.length === 0;
+    const rows = predictions.map(([label, probability]) => {
+      const bar = element("span", { class: "rw-prediction-bar" });
+      bar.style.width = `${100 * probability}%`;
+      return element(
+        "li",
+        {},
+        element("span", { text: label, title: label, class: "rw-prediction-label" }),
+        element("span", { class: "rw-prediction-track" }, bar),
+        element("span", { text: percent(probability) }),
+      );
+    });
+    list.replaceChildren(...rows);
+  }
+  onChange(model, ["predictions"], show, signal);
+  show();
+  return node;
+}
+
+function percent(/** @type {number} */ share) {
+  return share > 0 && share < 0.005 ? "< 1 %" : `${Math.round(100 * share)} %`;
+}
+
+function footerOf() {
+  const where = element("span", { class: "rw-explorer-where" });
+  const keys = [
+    ["← →", "channel"],
+    ["↑ ↓", "layer"],
+    ["/", "find"],
+    ["?", "help"],
+  ].map(([key, what]) => element("span", {}, element("kbd", { text: key }), ` ${what}`));
+  const node = element(
+    "div",
+    { class: "rw-explorer-footer" },
+    where,
+    element("span", { class: "rw-explorer-keys" }, ...keys),
+  );
+  return {
+    node,
+    /**
+     * @param {{ block: number[], pixels: number[] | null } | null} seen
+     * @param {string} reading
+     * @param {[number, number]} size
+     */
+    show(seen, reading, size) {
+      if (!seen) {
+        where.textContent = "Point at the photo or a map";
+        return;
+      }
+      const parts = [reading];
+      if (seen.pixels) {
+        const [left, top, right, bottom] = seen.pixels;
+        const columns = `${Math.max(0, left)}–${Math.min(size[1], right) - 1}`;
+        const rows = `${Math.max(0, top)}–${Math.min(size[0], bottom) - 1}`;
+        parts.push(`photo px ${columns}, ${rows}`);
+      }
+      where.textContent = parts.filter(Boolean).join("   ·   ");
+    },
+  };
+}
+
+function helpCard() {
+  const rows = KEYS.map(([key, what]) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, element("kbd", { text: key })),
+      element("td", { text: what }),
+    ),
+  );
+  return element(
+    "div",
+    { class: "rw-help", role: "dialog", "aria-label": "Keys", hidden: true },
+    element("table", {}, ...rows),
+    element("p", {
+      text: "The warm square is the same place everywhere. Bars show the mean of each channel.",
+    }),
+    element("button", { type: "button", text: "Close" }),
+  );
+}
+
+export default { render: renderExplorer };

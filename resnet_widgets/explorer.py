@@ -1,0 +1,411 @@
+"""explore() and Explorer: the one place where the engine and the widgets meet."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import io
+import sys
+import weakref
+from collections import OrderedDict
+from concurrent.futures import CancelledError, Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+from PIL import Image
+
+from .engine.images import InputImage, load_image
+from .engine.worker import Task, Worker
+from .frame import Frame
+from .widgets import ActivationMap, ChannelSlider, FrameStore, ImagePicker, LayerTree, StageViewer
+from .widgets._base import Widget, clamp_cursor, clamp_index, message_of, module
+
+if TYPE_CHECKING:
+    from .engine.activations import ActivationCache
+
+# Photos of which the page may still ask for frames; older ones are forgotten.
+_MAX_PHOTOS = 8
+# Longest side, in pixels, of the picture that is sent to be looked at.
+_SHOWN_SIDE = 900
+
+_SAMPLES = ("chelsea.png", "astronaut.png", "coffee.png", "rocket.jpg")
+
+
+def explore(
+    image: Any = None,
+    model: Any = "auto",
+    *,
+    layer: str | None = None,
+    cache: ActivationCache | None = None,
+) -> Explorer:
+    """Shows what each layer of a network makes of a photo.
+
+    Returns at once; TensorFlow and the model are loaded in the background.
+
+    Args:
+        image: Anything `load_image` takes. Defaults to a sample photo if scikit-image is installed.
+        model: A `keras.Model`, or what `load_model` takes. Ignored if `cache` is given.
+        layer: Path of the layer to show first. Defaults to the end of the middle stage.
+        cache: An `ActivationCache` to share with other widgets and with your own code.
+
+    Returns:
+        An `Explorer`: display it by making it the last line of a cell.
+
+    Raises:
+        ImageError: If `image` is not a picture.
+        FileNotFoundError: If `image` is a path where there is no file.
+
+    Example:
+
+    >>> explorer = rw.explore("cat.jpg")
+    >>> explorer.layer = "conv4_block6_out"
+    """
+    samples = _sample_photos()
+    if image is None and samples:
+        image = next(iter(samples.values()))
+    explorer = Explorer(image, model, layer=layer, cache=cache)
+    _close_former_of_this_cell(explorer)
+    return explorer
+
+
+class Explorer(Widget):
+    """Photo, layer tree, channel slider, maps, stages and predictions, all of one network.
+
+    Args:
+        image: Anything `load_image` takes, or `None`.
+        model: A `keras.Model`, or what `load_model` takes. Ignored if `cache` is given.
+        layer: Path of the layer to show first.
+        cache: An `ActivationCache` to use.
+
+    Attributes:
+        image: The photo. Set anything `load_image` takes; read an `InputImage` (or `None`).
+        layer: Path of the layer shown; `""` until the model is there.
+        channel: Index of the channel shown.
+        cursor: The cell pointed at, `[x0, y0, x1, y1]` from 0 to 1 in the photo, or `[]`.
+        cache: The `ActivationCache`, or `None` until the model is there.
+        predictions: `[label, probability]` pairs, the most probable first.
+        status: What is going on, `""` when all is done.
+        store, tree, map, grid, slider, stages, picker: The widgets it is made of.
+    """
+
+    _esm = module("../explorer.js")
+
+    image = traitlets.Any(None, allow_none=True)
+    layer = traitlets.Unicode("").tag(sync=True)
+    channel = traitlets.Int(0).tag(sync=True)
+    cursor = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
+
+    photo = traitlets.Unicode("").tag(sync=True)
+    picture = traitlets.Dict().tag(sync=True)
+    predictions: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    about = traitlets.Dict().tag(sync=True)
+    memory = traitlets.Dict().tag(sync=True)
+    status = traitlets.Unicode("").tag(sync=True)
+    progress = traitlets.Float(-1.0).tag(sync=True)
+    stopped = traitlets.Bool(False).tag(sync=True)
+
+    store = anywidget.WidgetTrait().tag(sync=True)
+    tree = anywidget.WidgetTrait().tag(sync=True)
+    map = anywidget.WidgetTrait().tag(sync=True)
+    grid = anywidget.WidgetTrait().tag(sync=True)
+    slider = anywidget.WidgetTrait().tag(sync=True)
+    stages = anywidget.WidgetTrait().tag(sync=True)
+    picker = anywidget.WidgetTrait().tag(sync=True)
+
+    cache: ActivationCache | None = None
+
+    # What a page may set. Of all else it gets the kernel's own value back.
+    _PAGE_MAY_SET = frozenset({"layer", "channel", "cursor", "error"})
+
+    def __init__(
+        self,
+        image: Any = None,
+        model: Any = "auto",
+        *,
+        layer: str | None = None,
+        cache: ActivationCache | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._given_cache = cache
+        self._model = model
+        self._first_layer = layer
+        self._photos: OrderedDict[str, InputImage] = OrderedDict()
+        self._samples = _sample_photos()
+        self._worker = Worker(self._on_progress)
+        store = FrameStore(self._frame)
+        super().__init__(
+            store=store,
+            tree=LayerTree(),
+            map=ActivationMap(store=store, values=False),
+            grid=ActivationMap(store=store, mode="grid", order="strength", values=False),
+            slider=ChannelSlider(store=store, order="strength"),
+            stages=StageViewer(store=store),
+            picker=ImagePicker(self._samples),
+            status="Starting …",
+            **kwargs,
+        )
+        self.picker.on_pick(self._on_pick)
+        self.on_msg(self._on_message)
+        self.image = image
+        self._start()
+
+    def close(self) -> None:
+        """Ends the background work and closes all widgets; the cache goes with its last user."""
+        self._worker.close()
+        for name in ("stages", "grid", "map", "slider", "tree", "picker", "store"):
+            child = getattr(self, name)
+            if child is not None:
+                child.close()
+        self._photos.clear()
+        self.cache = None
+        super().close()
+
+    # -- what the user sets ------------------------------------------------------------------------
+
+    @traitlets.validate("image")
+    def _load(self, proposal: dict[str, Any]) -> InputImage | None:
+        image = proposal["value"]
+        return None if image is None else load_image(image)
+
+    @traitlets.observe("image")
+    def _look_at_image(self, _change: Any) -> None:
+        if self.cache is not None:
+            self._submit(self._look, "photo")
+
+    @traitlets.validate("layer")
+    def _check_layer(self, proposal: dict[str, Any]) -> str:
+        path = proposal["value"]
+        if self.cache is not None and path:
+            self.cache.graph.find(path)
+        return path
+
+    @traitlets.observe("layer")
+    def _label_map(self, _change: Any) -> None:
+        if self.cache is None or not self.layer:
+            return
+        labels = self.cache.about.labels or ()
+        shape = self.cache.graph.find(self.layer).shape
+        self.map.labels = list(labels) if shape == (len(labels),) else []
+
+    @traitlets.validate("channel")
+    def _clamp_channel(self, proposal: dict[str, Any]) -> int:
+        count = None
+        if self.cache is not None and self.layer:
+            count = self.cache.graph.find(self.layer).shape[-1]
+        return clamp_index(proposal["value"], count)
+
+    @traitlets.validate("cursor")
+    def _clamp_cursor(self, proposal: dict[str, Any]) -> list[float]:
+        return clamp_cursor(proposal["value"])
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Takes over what the page has set, as far as it may."""
+        refused = sync_data.keys() - self._PAGE_MAY_SET
+        if "layer" in sync_data and not self._is_layer(sync_data["layer"]):
+            refused.add("layer")
+        super().set_state({k: v for k, v in sync_data.items() if k not in refused})
+        if refused := {name for name in refused if self.has_trait(name)}:
+            self.send_state(refused)
+
+    def _is_layer(self, path: Any) -> bool:
+        rows = self.cache.layers if self.cache else ()
+        return path == "" or any(row.path == path for row in rows)
+
+    # -- in the background -------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self.stopped = False
+        self.error = ""
+        self._submit(self._open, "model")
+
+    def _submit(self, function: Any, kind: str) -> None:
+        """Runs `function(task)` in the worker; what it raises is shown here."""
+        future = self._worker.submit(function, kind=kind)
+        future.add_done_callback(self._on_done)
+
+    def _on_done(self, future: Future) -> None:
+        if future.cancelled():
+            return
+        error = future.exception()
+        if isinstance(error, CancelledError):
+            self.status = ""
+            self.stopped = self.cache is None
+        elif error is not None:
+            self.status = ""
+            self.stopped = self.cache is None
+            self.report(error)
+        self.progress = -1.0
+
+    def _on_progress(self, fraction: float | None, text: str) -> None:
+        self.status = text
+        self.progress = -1.0 if fraction is None else fraction
+
+    def _open(self, task: Task) -> None:
+        """Loads TensorFlow and the model, then looks at the photo."""
+        cache = self._given_cache
+        if cache is None:
+            if "tensorflow" not in sys.modules:
+                task.progress(None, "Loading TensorFlow …")
+            from .engine.activations import ActivationCache
+            from .engine.models import load_model
+
+            task.progress(None, "Loading the model …")
+            model = load_model(self._model, progress=task.progress)
+            task.check()
+            cache = ActivationCache(model)
+        about = cache.about
+        height, width = cache.input_size
+        self.about = {"title": about.title, "note": about.note, "size": [height, width]}
+        self.tree.layers = [layer.to_row() for layer in cache.layers]
+        self.cache = cache
+        self.stages.layers = list(cache.graph.stage_outputs[-4:])
+        self.layer = self._choose_layer()
+        self._look(task)
+
+    def _choose_layer(self) -> str:
+        assert self.cache is not None
+        outputs = self.cache.graph.stage_outputs
+        middle = outputs[len(outputs) // 2] if outputs else self.cache.graph.output
+        wanted, self._first_layer = self.layer or self._first_layer or middle, None
+        if self._is_layer(wanted):
+            return wanted
+        try:
+            self.cache.graph.find(wanted)
+        except ValueError as error:
+            self.report(error)
+        self.layer = ""
+        return middle
+
+    def _look(self, task: Task) -> None:
+        """Makes the photo known to all widgets, then computes the rest of what they will ask."""
+        image, cache = self.image, self.cache
+        assert cache is not None
+        if image is None:
+            self.photo, self.picture, self.predictions, self.status = "", {}, [], ""
+            return
+        task.progress(None, "Running the network …")
+        image = image.fit(cache.input_size)
+        if cache.info().surveys == 0:
+            # Tracing the whole network takes a second: the way to the first map takes less.
+            cache.activation(image, self.layer)
+            task.check()
+            self._show(image)
+        predictions = cache.predictions(image) or []
+        cache.stages(image)
+        task.check()
+        self._show(image)
+        self.predictions = [[p.label, p.probability] for p in predictions]
+        self.status = ""
+        self._update_memory()
+
+    def _show(self, image: InputImage) -> None:
+        key = image.digest
+        self._photos[key] = image
+        self._photos.move_to_end(key)
+        if len(self._photos) > _MAX_PHOTOS:
+            gone, _ = self._photos.popitem(last=False)
+            self.store.forget(gone)
+        height, width = image.original.shape[:2]
+        self.picture = {
+            "name": image.source,
+            "size": [height, width],
+            "box": list(image.box),
+            "notes": list(image.notes),
+        }
+        self.photo = key
+        for child in (self.map, self.grid, self.slider, self.stages):
+            child.photo = key
+
+    def _frame(self, photo: str, layer: str) -> Frame | Future[Frame]:
+        """What the store asks for: at once if it is in the cache, else from the worker."""
+        image, cache = self._photos.get(photo), self.cache
+        if image is None or cache is None:
+            raise ValueError("This photo is no longer in memory. Pick it again to see it.")
+        path = cache.graph.find(layer).path
+        if path in cache.cached(image):
+            return Frame.from_activation(cache.activation(image, path), layer=path)
+        return self._worker.submit(lambda task: self._compute(image, path))
+
+    def _compute(self, image: InputImage, path: str) -> Frame:
+        assert self.cache is not None
+        self.tree.computing = path
+        try:
+            frame = Frame.from_activation(self.cache.activation(image, path), layer=path)
+        finally:
+            self.tree.computing = ""
+        self._update_memory()
+        return frame
+
+    def _update_memory(self) -> None:
+        cache, image = self.cache, self._photos.get(self.photo)
+        if cache is None or image is None:
+            return
+        info = cache.info()
+        self.memory = {"nbytes": info.nbytes, "max_bytes": info.max_bytes}
+        self.tree.cached = sorted(cache.cached(image))
+
+    # -- what the page asks ------------------------------------------------------------------------
+
+    def _on_pick(self, name: str, data: bytes | None) -> None:
+        source = self._samples.get(name) if data is None else data
+        if source is None:
+            return
+        self.error = ""
+        self._submit(lambda task: self._open_picked(name, source), "pick")
+
+    def _open_picked(self, name: str, source: Any) -> None:
+        image = load_image(source)
+        self.image = dataclasses.replace(image, source=name)
+
+    def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        kind = content.get("kind") if isinstance(content, dict) else None
+        if kind == "picture":
+            self._send_picture(content.get("photo"))
+        elif kind == "cancel":
+            self._worker.cancel()
+        elif kind == "retry" and self.cache is None:
+            self._start()
+
+    def _send_picture(self, photo: Any) -> None:
+        image = self._photos.get(photo) if isinstance(photo, str) else None
+        if image is None:
+            return
+        picture = Image.fromarray(image.original)
+        picture.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE))
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=90)
+        self.send({"kind": "picture", "photo": photo}, [file.getvalue()])
+
+
+def _sample_photos() -> dict[str, Path]:
+    """Photos that come with scikit-image, by name; none where it is not installed."""
+    found = importlib.util.find_spec("skimage")
+    if found is None or not found.origin:
+        return {}
+    paths = [Path(found.origin).parent / "data" / name for name in _SAMPLES]
+    return {path.name: path for path in paths if path.is_file()}
+
+
+# The last explorer of each notebook cell, with the execution it was made in.
+_of_cell: dict[str, tuple[int, weakref.ref[Explorer]]] = {}
+
+
+def _close_former_of_this_cell(explorer: Explorer) -> None:
+    """Closes the explorer that the same cell made when it ran before.
+
+    ipywidgets keeps every widget alive until it is closed, so without this a cell that is run
+    again and again would hold one explorer, with all its memory, for each time.
+    """
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is None or not hasattr(shell, "get_parent"):
+        return
+    cell = shell.get_parent().get("metadata", {}).get("cellId")
+    if not cell:
+        return
+    run, former = _of_cell.get(cell, (shell.execution_count, lambda: None))
+    if run != shell.execution_count and (old := former()) is not None:
+        old.close()
+    _of_cell[cell] = (shell.execution_count, weakref.ref(explorer))
