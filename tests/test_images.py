@@ -60,7 +60,20 @@ class Stream(io.RawIOBase):
         return self.data.readinto(buffer)
 
 
-SOURCES = "str Path bytes bytearray memoryview file BytesIO stream PIL array batch tensor".split()
+SOURCES = [
+    "str",
+    "Path",
+    "bytes",
+    "bytearray",
+    "memoryview",
+    "file",
+    "BytesIO",
+    "stream",
+    "PIL",
+    "array",
+    "batch",
+    "tensor",
+]
 
 
 @pytest.mark.parametrize("kind", SOURCES)

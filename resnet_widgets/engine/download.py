@@ -23,6 +23,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 Progress = Callable[[float | None, str], None]
 
@@ -163,7 +164,7 @@ def _open(timeout: float, headers: dict[str, str]) -> http.client.HTTPResponse:
     return urllib.request.urlopen(request, timeout=timeout)
 
 
-def _download(file, progress: Progress) -> None:
+def _download(file: BinaryIO, progress: Progress) -> None:
     """Write the published file to `file`, or raise `WeightsError` (`OSError` if writing fails)."""
     digest = _md5()
     received = 0

@@ -222,7 +222,7 @@ def _own_random_state() -> Iterator[None]:
 def _load_file(name: str | os.PathLike) -> keras.Model:
     text = os.fspath(name)
     path = Path(text).expanduser()
-    if path.is_dir():
+    if text and path.is_dir():
         raise ValueError(
             "`name` should be a .keras or .h5 file: in a folder (SavedModel) there are no Keras "
             f"layers to look into. Received: {text!r}"
