@@ -1,0 +1,112 @@
+"""Widgets in a bare page: their real JS and CSS, stub models, and no kernel."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+import resnet_widgets.widgets
+from resnet_widgets.frame import Frame
+
+_WIDGETS = Path(resnet_widgets.widgets.__file__).parent
+_STUB = Path(__file__).with_name("stub.js")
+_PAGE = """<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="/widgets.css">
+<body style="margin: 20px"><div id="place"></div>"""
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[str]:
+    """Address at which this machine serves the widgets' files, and an empty page."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path != "/":
+                return super().do_GET()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(_PAGE.encode())
+            return None
+
+        def log_message(self, *_args: Any) -> None:
+            pass
+
+    handler = functools.partial(Quiet, directory=_WIDGETS)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def frame_for_page(array: Any) -> dict[str, Any]:
+    """An activation as the stub kernel keeps it."""
+    header, buffer = Frame.from_activation(array).to_message()
+    return {"shape": header["shape"], "data": base64.b64encode(buffer).decode()}
+
+
+def default_state(widget: type) -> dict[str, Any]:
+    """The synchronised traits of a widget class as a page first has them."""
+    traits = widget.class_traits(sync=True)
+    return {name: trait.default() for name, trait in traits.items() if not name.startswith("_")} | {
+        "layout": None
+    }
+
+
+@pytest.fixture
+def show(chromium: Browser, site: str) -> Iterator[Callable[..., Page]]:
+    """Opens a page that shows one widget, beside whatever it is connected to.
+
+    At the end of the test nothing must have gone wrong in the page.
+    """
+    pages: list[Page] = []
+    problems: list[str] = []
+
+    def show_widget(
+        module: str,
+        widget: type,
+        frames: dict[str, Any] | None = None,
+        *,
+        width: int = 480,
+        others: dict[str, tuple[str, type, dict[str, Any]]] | None = None,
+        dark: bool = False,
+        **state: Any,
+    ) -> Page:
+        page = chromium.new_page(
+            viewport={"width": 1040, "height": 800},
+            color_scheme="dark" if dark else "light",
+        )
+        page.set_default_timeout(5_000)
+        page.on("pageerror", lambda error: problems.append(error.message))
+        pages.append(page)
+        page.goto(site)
+        page.add_script_tag(path=_STUB, type="module")
+        widgets = {
+            "store": {"module": "frame_store.js", "state": {"page_bytes": 64 * 2**20}},
+            "shown": {"module": module, "state": _state(widget, state)},
+        }
+        for name, (other_module, other, other_state) in (others or {}).items():
+            widgets[name] = {"module": other_module, "state": _state(other, other_state)}
+        kernel = {f"|{name}": frame_for_page(array) for name, array in (frames or {}).items()}
+        page.wait_for_function("() => !!window.startWidgets")
+        page.evaluate(
+            "options => startWidgets(options)",
+            {"widgets": widgets, "frames": kernel, "root": "shown", "width": width},
+        )
+        return page
+
+    yield show_widget
+    for page in pages:
+        page.close()
+    assert problems == []
+
+
+def _state(widget: type, state: dict[str, Any]) -> dict[str, Any]:
+    return {**default_state(widget), "store": "anywidget:store", **state}
