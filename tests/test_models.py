@@ -19,9 +19,14 @@ import keras
 import numpy as np
 import pytest
 
-from resnet_widgets.engine import download, mini, models
+from resnet_widgets.engine import download, models
+from resnet_widgets.engine import mini as mini_module
 from resnet_widgets.engine.download import FILE_NAME, HDF5_MAGIC, WeightsError
 from resnet_widgets.engine.models import describe, load_model
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ impl:DeprecationWarning"
+)  # Keras, on saving
 
 PUBLISHED = HDF5_MAGIC + bytes(range(256)) * 2000  # plays the weights file
 OTHERS = HDF5_MAGIC + b"somebody's own weights"
@@ -365,7 +370,7 @@ def saved(tmp_path_factory, random_resnet50) -> Path:
 @pytest.fixture
 def stub_mini(monkeypatch):
     """Where only the way to the mini matters."""
-    monkeypatch.setattr(mini, "load_mini", small_model)
+    monkeypatch.setattr(mini_module, "load_mini", small_model)
 
 
 @pytest.fixture
@@ -433,11 +438,10 @@ def test_auto_can_be_set_by_the_environment(network, stub_mini, monkeypatch):
         load_model()
 
 
-def test_mini(monkeypatch):
-    monkeypatch.setattr(mini, "load_mini", mini.build_mini)
-    about = describe(load_model("mini"))
+def test_mini(mini):
+    about = describe(mini)
     assert about.note == "embedded mini ResNet50, 10 classes"
-    assert about.labels == mini.MINI_LABELS
+    assert about.labels == mini_module.MINI_LABELS
     assert about.input_size == (128, 128)
     x = np.full((1, 2, 2, 3), 100, np.float32)
     np.testing.assert_array_equal(

@@ -165,10 +165,7 @@ def _load_auto(progress: Progress | None) -> keras.Model:
             return _load_imagenet(progress)
         except WeightsError as error:
             why = error.why
-    try:
-        model = _load_mini()
-    except (ImportError, OSError, ValueError):
-        model = _load_random()
+    model = _load_mini()
     origin = _origins[model]
     note = f"{origin.note}. ImageNet weights were not reachable: {why}"
     _origins[model] = _Origin(origin.title, note, origin.labels)
