@@ -48,7 +48,6 @@ def chromium() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     arguments = [
-        "--no-sandbox",  # a sandbox cannot be had as root, and only our own pages are opened
         "--force-color-profile=srgb",
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     ]

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,8 +116,9 @@ class Server:
             self._process.kill()
             self._process.wait()
 
-    def delete(self, path: str) -> None:
-        urllib.request.urlopen(urllib.request.Request(self.url + path, method="DELETE")).close()
+    def request(self, method: str, path: str) -> None:
+        """Sends one request without a body to the server's REST interface."""
+        urllib.request.urlopen(urllib.request.Request(self.url + path, method=method)).close()
 
 
 class Notebook:
@@ -177,6 +179,11 @@ class Notebook:
         )
         self.wait_for_status("busy")
 
+    def interrupt(self) -> None:
+        """Stops what runs in the kernel."""
+        self.server.request("POST", f"/api/kernels/{self.kernel_id}/interrupt")
+        self.wait_for_status("idle")
+
     def evaluate(self, expression: str) -> Any:
         """Value of a Python expression in the kernel, by way of JSON."""
         reply = self.page.evaluate(
@@ -191,6 +198,13 @@ class Notebook:
         if reply["status"] != "ok":
             raise RuntimeError(f"{reply['ename']}: {reply['evalue']}")
         return reply["data"]["application/json"]["value"]
+
+    def wait_for_value(self, expression: str, value: Any) -> None:
+        """Asks the kernel until a Python expression has this value."""
+        deadline = time.monotonic() + 30
+        while (found := self.evaluate(expression)) != value:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{expression} should become {value!r}. Received: {found!r}")
 
     def run_all(self) -> None:
         """Runs every cell; an error in one of them is an error here."""
@@ -219,7 +233,7 @@ class Notebook:
         self.wait_until_connected()
 
     def close(self) -> None:
-        self.server.delete(f"/api/kernels/{self.kernel_id}")
+        self.server.request("DELETE", f"/api/kernels/{self.kernel_id}")
 
 
 @contextlib.contextmanager

@@ -2,33 +2,71 @@
 
 from __future__ import annotations
 
-PLAIN = '''
-import anywidget, traitlets
+import numpy as np
+from pictures import TOLERANCE, differ_by, pixels_of, viridis
 
-class Counter(anywidget.AnyWidget):
-    _esm = """
-    export default { render({ model, el }) {
-      const button = document.createElement("button");
-      button.className = "count";
-      const show = () => { button.textContent = String(model.get("value")); };
-      model.on("change:value", show);
-      button.onclick = () => { model.set("value", model.get("value") + 1); model.save_changes(); };
-      show();
-      el.append(button);
-    } };
-    """
-    value = traitlets.Int(0).tag(sync=True)
+PARTS = """
+import ipywidgets
+import numpy as np
+from resnet_widgets.frame import Frame
+from resnet_widgets.widgets.activation_map import ActivationMap
+from resnet_widgets.widgets.channel_slider import ChannelSlider
+from resnet_widgets.widgets.frame_store import FrameStore
 
-counter = Counter()
-counter
-'''
+array = np.random.default_rng(7).random((6, 5, 40), np.float32)
+asked = []
+
+def source(photo, layer):
+    asked.append(layer)
+    return Frame.from_activation(array, layer=layer)
+
+store = FrameStore(source)
+picture = ActivationMap(store=store, layer="noise", channel=3)
+slider = ChannelSlider(store=store, layer="noise")
+ipywidgets.jslink((slider, "value"), (picture, "channel"))
+ipywidgets.VBox([slider, picture])
+"""
+NOISE = np.random.default_rng(7).random((6, 5, 40), np.float32)
+BUSY = "import time\nwhile True: time.sleep(0.01)"
 
 
-def test_the_lab_itself_works(open_notebook):
-    notebook = open_notebook(PLAIN)
+def drag(page, track, start, end, steps=20):
+    """Drags along `track` with the mouse, from one share of its width to another."""
+    # Hovering first waits until the track has stopped moving about the page.
+    track.hover()
+    box = track.bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + start * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + end * box["width"], y, steps=steps)
+    page.mouse.up()
+
+
+def test_parts_work_in_a_plain_box_while_a_cell_runs(open_notebook):
+    notebook = open_notebook(PARTS)
     notebook.run_all()
-    button = notebook.page.locator("button.count")
-    button.click()
-    notebook.page.wait_for_function("() => document.querySelector('.count').textContent === '1'")
-    assert notebook.evaluate("counter.value") == 1
-    assert notebook.cell_count == 1
+    canvas = notebook.page.locator("canvas[data-shown]")
+    notebook.page.wait_for_selector("canvas[data-shown='noise#0']")
+    assert differ_by(pixels_of(canvas), viridis(NOISE[..., 0])) <= TOLERANCE
+
+    notebook.start(BUSY)
+    drag(notebook.page, notebook.page.get_by_role("slider"), 0.01, 0.99)
+    notebook.page.wait_for_selector("canvas[data-shown='noise#39']")
+    assert notebook.kernel_status == "busy"
+    assert differ_by(pixels_of(canvas), viridis(NOISE[..., 39])) <= TOLERANCE
+
+    notebook.interrupt()
+    notebook.wait_for_value("[slider.value, picture.channel]", [39, 39])
+    # Two views and forty channels, and the kernel was asked once.
+    assert notebook.evaluate("asked") == ["noise"]
+
+
+def test_keys_pressed_in_a_widget_stay_there(open_notebook):
+    notebook = open_notebook(PARTS, "pass")
+    notebook.run_all()
+    notebook.page.wait_for_selector("canvas[data-shown]")
+    for part in (notebook.page.get_by_role("slider"), notebook.page.locator(".rw-picture")):
+        part.focus()
+        for key in ("x", "d", "d", "a", "b", "ArrowDown"):
+            part.press(key)
+    assert notebook.cell_count == 2
