@@ -83,7 +83,8 @@ def plot_channels(
     which = {"index": "First", "strength": "Strongest"}[order]
     caption = f"{which} {len(channels)} of {values.shape[-1]} channels"
     if values.ndim == 1:
-        return _bars(values, channels, title, caption, colours)
+        names = _class_names(cache, layer, len(values))
+        return _bars(values, channels, names, title, caption, colours)
     return _grid(values, channels, title, caption, colours, shared=scale == "layer")
 
 
@@ -110,8 +111,7 @@ def plot_stages(cache: Any, image: Any, *, cmap: str | Colormap = "viridis") -> 
     axes = _panel(figure, 0, columns, size)
     axes.imshow(photo.pixels)
     height, width = photo.pixels.shape[:2]
-    name = photo.source if len(photo.source) < 28 else f"{photo.source[:26]}…"
-    _label(axes, f"{name}\n{height} × {width} × 3", "what the model sees")
+    _label(axes, f"{_short(photo.source)}\n{height} × {width} × 3", "what the model sees")
     for column, (path, values) in enumerate(stages.items(), start=1):
         strength = np.nan_to_num(_strength(values), nan=-np.inf)
         channel = int(strength.argmax())
@@ -176,13 +176,27 @@ def _map(
     return said
 
 
+def _class_names(cache: Any, layer: str, count: int) -> tuple[str, ...] | None:
+    """Labels of the model's classes if `layer` is its output."""
+    labels = getattr(getattr(cache, "about", None), "labels", None)
+    if labels and len(labels) == count and cache.layers[-1].path == layer:
+        return labels
+    return None
+
+
 def _bars(
-    values: np.ndarray, channels: np.ndarray, title: str, caption: str, colours: Colormap
+    values: np.ndarray,
+    channels: np.ndarray,
+    names: tuple[str, ...] | None,
+    title: str,
+    caption: str,
+    colours: Colormap,
 ) -> Figure:
-    figure = _Figure(figsize=(5.5, 1.3 + 0.24 * len(channels)), dpi=150)
-    axes = figure.add_axes(
-        (0.14, 0.75 / figure.get_figheight(), 0.76, 0.24 * len(channels) / figure.get_figheight())
-    )
+    left = 2.0 if names else 0.75
+    width, tall = left + 4.7, 0.24 * len(channels)
+    height = tall + 1.3
+    figure = _Figure(figsize=(width, height), dpi=150)
+    axes = figure.add_axes((left / width, 0.75 / height, 4.2 / width, tall / height))
     chosen = values[channels].astype(np.float64)
     finite = np.isfinite(chosen)
     rows = np.arange(len(channels))
@@ -199,14 +213,15 @@ def _bars(
             fontsize=7,
             color=matplotlib.rcParams["text.color"] if finite[row] else NOT_FINITE,
         )
-    axes.set_yticks(rows, [f"ch {channel}" for channel in channels])
+    texts = [f"{_short(names[c])}  {c}" if names else f"ch {c}" for c in channels]
+    axes.set_yticks(rows, texts, parse_math=False)
     axes.tick_params(labelsize=7)
     axes.set_ylim(len(channels) - 0.4, -0.6)
     axes.margins(x=0.12)
     axes.axvline(0, color="0.5", linewidth=0.6)
     axes.spines[["top", "right", "left"]].set_visible(False)
     _title(figure, title)
-    figure.text(_LEFT / 5.5, 0.12 / figure.get_figheight(), caption, fontsize=7.5)
+    figure.text(_LEFT / width, 0.12 / height, caption, fontsize=7.5)
     return figure
 
 
@@ -272,6 +287,10 @@ def _strength(values: np.ndarray) -> np.ndarray:
     total = np.where(finite, flat, 0).sum(axis=0, dtype=np.float64)
     count = finite.sum(axis=0)
     return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def _short(name: str) -> str:
+    return name if len(name) < 28 else f"{name[:26]}…"
 
 
 def _shape(values: np.ndarray) -> str:

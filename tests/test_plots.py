@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -198,6 +199,23 @@ def test_a_vector_is_drawn_as_bars():
     assert "avg_pool, 5" in texts(figure)
     strongest = plot_channels(StubCache(p=vector), PHOTO, "p", 2, order="strength")
     assert [t.get_text() for t in strongest.axes[0].get_yticklabels()] == ["ch 3", "ch 0"]
+
+
+def test_the_bars_of_the_last_layer_have_the_names_of_the_classes():
+    scores = np.array([0.1, 0.7, 0.2], np.float32)
+    cache = StubCache(hidden=scores, predictions=scores, other=np.zeros(4))
+    cache.about = SimpleNamespace(labels=("cat", "a $name$", "x" * 99))
+    cache.layers = [SimpleNamespace(path=path) for path in ("hidden", "predictions")]
+
+    def labels(layer):
+        figure = plot_channels(cache, PHOTO, layer, order="strength")
+        figure.draw_without_rendering()
+        return [text.get_text() for text in figure.axes[0].get_yticklabels()]
+
+    assert labels("predictions") == ["a $name$  1", "x" * 26 + "…  2", "cat  0"]
+    assert labels("hidden") == ["ch 1", "ch 2", "ch 0"]
+    cache.about = SimpleNamespace(labels=None)
+    assert labels("predictions") == ["ch 1", "ch 2", "ch 0"]
 
 
 @pytest.mark.parametrize(
