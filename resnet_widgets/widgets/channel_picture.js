@@ -201,7 +201,7 @@ function drawMark(
   context.lineWidth = Math.max(1, size / 12);
   context.beginPath();
   if (mark === "above" || mark === "below") {
-    const side = Math.max(1.5, 0.4 * size);
+    const side = Math.max(1.5, 0.3 * size);
     const [cornerX, cornerY] = mark === "above" ? [x + width, y] : [x, y + height];
     const inward = mark === "above" ? side : -side;
     context.moveTo(cornerX, cornerY);

@@ -94,17 +94,14 @@ export function valuePanel(model, signal) {
   }
 
   function draw() {
-    const single = model.get("mode") === "single";
-    title.hidden = histogramBox.hidden = !single;
-    legend.hidden = !frame || frame.isVector;
-    controls.hidden = frame?.isVector ?? false;
-    if (!frame) {
-      share.textContent = "";
-      chart.draw([], 0);
-      drawMarks({});
-      return;
-    }
+    node.hidden = !frame;
+    if (!frame) return;
+    const single = model.get("mode") === "single" || frame.isVector;
+    title.hidden = !single;
+    legend.hidden = controls.hidden = frame.isVector;
+    colormapSelect.options[0].text = `auto: ${colormapName("auto", model.get("scale"))}`;
     if (frame.isVector) {
+      histogramBox.hidden = false;
       const zeros = frame.zeros.reduce((sum, zero) => sum + zero, 0) / frame.channels;
       share.textContent = `share of zeros ${formatShare(zeros)}`;
       chart.draw(vectorHistogram(frame.strength), 0);
@@ -117,6 +114,7 @@ export function valuePanel(model, signal) {
     const plane = frame.plane(channel);
     share.textContent =
       channelNote(frame, channel) || `share of zeros ${formatShare(frame.zeros[channel])}`;
+    histogramBox.hidden = !single || from === to;
     chart.draw(histogram(plane, from, to, frame.zeros[channel], range, BINS), 0);
     drawLegend(range);
     drawMarks(single ? countMarks(plane, channelMarks(from, to, range)) : {});
