@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Names are imported when first used: TensorFlow takes seconds, and many notebooks only show widgets.
+# Names are imported when first used: TensorFlow takes seconds.
 _HOMES = {
     "ActivationCache": ".engine.activations",
     "CacheInfo": ".engine.activations",

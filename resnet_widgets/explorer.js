@@ -114,12 +114,7 @@ async function renderExplorer({ model, el, signal, host }) {
   const sliderBox = element("div");
   const gridBox = element("div");
   const stagesBox = element("div");
-  const stagesPart = titled(
-    element("span", { text: "Stages side by side" }),
-    element("span", { text: "one cursor" }),
-    stagesBox,
-  );
-  const treeBox = element("div");
+  const treeBox = element("div", { class: "rw-explorer-tree-box" });
   const treeName = element("summary");
   const treePart = element("details", { class: "rw-explorer-tree", open: true }, treeName, treeBox);
   const main = element(
@@ -128,7 +123,7 @@ async function renderExplorer({ model, el, signal, host }) {
     element("div", { class: "rw-explorer-top" }, photoBox, mapBox, facts),
     sliderBox,
     gridBox,
-    stagesPart,
+    stagesBox,
   );
   const empty = element("div", { class: "rw-empty rw-explorer-empty" });
   empty.append(

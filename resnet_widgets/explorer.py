@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
+import numpy as np
 import traitlets
 from PIL import Image
 
@@ -20,7 +21,7 @@ from .engine.images import InputImage, load_image
 from .engine.worker import Task, Worker
 from .frame import Frame
 from .widgets import ActivationMap, ChannelSlider, FrameStore, ImagePicker, LayerTree, StageViewer
-from .widgets._base import Widget, clamp_cursor, clamp_index, message_of, module
+from .widgets._base import Widget, clamp_cursor, clamp_index, module
 
 if TYPE_CHECKING:
     from .engine.activations import ActivationCache
@@ -289,12 +290,16 @@ class Explorer(Widget):
         image = image.fit(cache.input_size)
         if cache.info().surveys == 0:
             # Tracing the whole network takes a second: the way to the first map takes less.
-            cache.activation(image, self.layer)
+            first = cache.activation(image, self.layer)
             task.check()
+            if not self.photo and self.channel == 0:
+                self.channel = _strongest(first)
             self._show(image)
         predictions = cache.predictions(image) or []
-        cache.stages(image)
+        stages = cache.stages(image)
         task.check()
+        if not any(self.stages.channels):
+            self.stages.channels = [_strongest(stages[path]) for path in self.stages.layers]
         self._show(image)
         self.predictions = [[p.label, p.probability] for p in predictions]
         self.status = ""
@@ -377,6 +382,12 @@ class Explorer(Widget):
         file = io.BytesIO()
         picture.save(file, "JPEG", quality=90)
         self.send({"kind": "picture", "photo": photo}, [file.getvalue()])
+
+
+def _strongest(activation: np.ndarray) -> int:
+    """Index of the channel with the greatest mean: a better first look than channel 0."""
+    means = activation.mean(axis=tuple(range(activation.ndim - 1)))
+    return int(np.nanargmax(means)) if np.isfinite(means).any() else 0
 
 
 def _sample_photos() -> dict[str, Path]:
