@@ -1,7 +1,8 @@
 // What a notebook gives a widget, in little: models that know each other, a host, and for the
 // frame store a kernel that is a table of frames. Everything a test may look at is on `window.stub`.
 
-/** A model whose traits are `state`. `saved` are the batches sent to the kernel, `sent` the messages. */
+/** A model whose traits are `state`. `saved` are the batches sent to the kernel, `sent` the messages,
+ * `buffers` what came with each of them. */
 function makeModel(state, answer) {
   const listeners = new Map();
   const emit = (name, ...args) => {
@@ -11,6 +12,7 @@ function makeModel(state, answer) {
   const model = {
     saved: [],
     sent: [],
+    buffers: [],
     get: (name) => state[name],
     set(name, value) {
       if (JSON.stringify(state[name]) === JSON.stringify(value)) return;
@@ -21,8 +23,9 @@ function makeModel(state, answer) {
       model.saved.push(pending);
       pending = {};
     },
-    send(content) {
+    send(content, _callbacks, buffers = []) {
       model.sent.push(content);
+      model.buffers.push(buffers);
       answer(model, content);
     },
     on: (name, listener) => listeners.set(name, [...(listeners.get(name) ?? []), listener]),

@@ -11,7 +11,7 @@ import {
   shortName,
   typeAhead,
   visible,
-} from "../../resnet_widgets/widgets/layer_tree.js";
+} from "../../resnet_widgets/widgets/layers.js";
 
 /** A layer's row; what a test does not name does not matter to it. */
 function row(path, { inputs = [], ...rest } = {}) {
