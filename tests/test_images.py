@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
 
@@ -125,6 +126,13 @@ def test_a_file_object_keeps_the_name_it_was_given():
     file = io.BytesIO(encoded(flat("red")))
     file.name = "uploads/cat.png"
     assert load_image(file).source == "cat.png"
+
+
+def test_a_file_object_without_a_name_of_its_own(tmp_path):
+    flat("red").save(tmp_path / "cat.png")
+    with open(os.open(tmp_path / "cat.png", os.O_RDONLY), "rb") as file:
+        assert isinstance(file.name, int)
+        assert load_image(file).source == "file object"
 
 
 def test_home_is_expanded(tmp_path, monkeypatch):
@@ -282,6 +290,7 @@ def test_a_transparent_palette_shows_white_and_no_hidden_colour(kind):
         ("RGBA", (255, 0, 255, 0), (255, 255, 255)),
         ("RGBA", (10, 20, 30, 255), (10, 20, 30)),
         ("RGBA", (0, 100, 255, 51), (204, 224, 255)),
+        ("RGBA", (10, 10, 10, 100), (159, 159, 159)),  # 158.9
         ("LA", (0, 0), (255, 255, 255)),
         ("LA", (100, 255), (100, 100, 100)),
         ("PA", (0, 0), (255, 255, 255)),

@@ -215,7 +215,7 @@ def _from_pil(image: Image.Image, notes: list[str]) -> np.ndarray:
         return _colours(_to_bytes(np.asarray(image), notes))
     if image.has_transparency_data:
         return _colours(np.asarray(image.convert("RGBA")))
-    return np.array(image.convert("RGB"))
+    return np.asarray(image.convert("RGB"))
 
 
 def _one_picture(array: np.ndarray) -> np.ndarray:
@@ -299,7 +299,7 @@ def _floats_to_bytes(array: np.ndarray, notes: list[str]) -> np.ndarray:
         )
     elif high <= 2:
         notes.append(f"floats up to {high:g} taken as 0…255, nearly black")
-    return np.rint(values).clip(0, 255).astype(np.uint8)
+    return np.rint(values).astype(np.uint8)
 
 
 def _colours(array: np.ndarray) -> np.ndarray:
