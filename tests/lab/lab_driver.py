@@ -133,7 +133,9 @@ class Notebook:
     def __init__(self, server: Server, page: Page, path: str) -> None:
         self.server, self.page, self.path = server, page, path
         self._open()
-        self.kernel_id = self._kernel("id")
+        self.kernel_id = page.evaluate(
+            "() => jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.id"
+        )
 
     def _open(self) -> None:
         self.page.goto(f"{self.server.url}/doc/tree/{self.path}")
@@ -148,41 +150,33 @@ class Notebook:
             ".session?.kernel?.connectionStatus === 'connected'"
         )
 
-    def _kernel(self, name: str) -> Any:
-        return self.page.evaluate(
-            "(name) => jupyterapp.shell.currentWidget.context.sessionContext.session.kernel[name]",
-            name,
-        )
-
-    @property
-    def kernel_status(self) -> str:
-        """`"idle"`, `"busy"` …, as the page sees it."""
-        return self._kernel("status")
-
-    def wait_for_status(self, status: str) -> None:
-        self.page.wait_for_function(
-            "(status) => jupyterapp.shell.currentWidget.context.sessionContext"
-            ".session.kernel.status === status",
-            arg=status,
-        )
-
     def execute(self, command: str) -> None:
         """Runs a command of JupyterLab and waits until it is done."""
         self.page.evaluate("(id) => jupyterapp.commands.execute(id).then(() => true)", command)
 
     def start(self, code: str) -> None:
-        """Starts code in the notebook's kernel and does not wait for its end."""
+        """Starts code in the notebook's kernel, as a cell would, and does not wait for its end."""
+        # The kernel's status says nothing: callbacks of widgets, too, make it busy and idle.
         self.page.evaluate(
-            "(code) => { jupyterapp.shell.currentWidget.context.sessionContext.session.kernel"
-            ".requestExecute({ code }); }",
+            """(code) => new Promise((started) => {
+              const { kernel } = jupyterapp.shell.currentWidget.context.sessionContext.session;
+              const future = kernel.requestExecute({ code });
+              future.onIOPub = ({ header }) => header.msg_type === "execute_input" && started();
+              window.running = true;
+              future.done.finally(() => { window.running = false; });
+            })""",
             code,
         )
-        self.wait_for_status("busy")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether what `start` has started still runs."""
+        return self.page.evaluate("() => window.running")
 
     def interrupt(self) -> None:
-        """Stops what runs in the kernel."""
+        """Stops what `start` has started."""
         self.server.request("POST", f"/api/kernels/{self.kernel_id}/interrupt")
-        self.wait_for_status("idle")
+        self.page.wait_for_function("() => !window.running")
 
     def evaluate(self, expression: str) -> Any:
         """Value of a Python expression in the kernel, by way of JSON."""

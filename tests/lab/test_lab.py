@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+from explorer_page import ExplorerPage, drag
 from pictures import TOLERANCE, differ_by, pixels_of, viridis
+
+FIRST_LOOK = Path(__file__).parents[2] / "notebooks" / "01_first_look.ipynb"
 
 PARTS = """
 import ipywidgets
@@ -30,18 +35,6 @@ NOISE = np.random.default_rng(7).random((6, 5, 40), np.float32)
 BUSY = "import time\nwhile True: time.sleep(0.01)"
 
 
-def drag(page, track, start, end, steps=20):
-    """Drags along `track` with the mouse, from one share of its width to another."""
-    # Hovering first waits until the track has stopped moving about the page.
-    track.hover()
-    box = track.bounding_box()
-    y = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + start * box["width"], y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + end * box["width"], y, steps=steps)
-    page.mouse.up()
-
-
 def test_parts_work_in_a_plain_box_while_a_cell_runs(open_notebook):
     notebook = open_notebook(PARTS)
     notebook.run_all()
@@ -50,9 +43,9 @@ def test_parts_work_in_a_plain_box_while_a_cell_runs(open_notebook):
     assert differ_by(pixels_of(canvas), viridis(NOISE[..., 0])) <= TOLERANCE
 
     notebook.start(BUSY)
-    drag(notebook.page, notebook.page.get_by_role("slider"), 0.01, 0.99)
+    drag(notebook.page.get_by_role("slider"), 0.01, 0.99)
     notebook.page.wait_for_selector("canvas[data-shown='noise#39']")
-    assert notebook.kernel_status == "busy"
+    assert notebook.is_running
     assert differ_by(pixels_of(canvas), viridis(NOISE[..., 39])) <= TOLERANCE
 
     notebook.interrupt()
@@ -70,3 +63,43 @@ def test_keys_pressed_in_a_widget_stay_there(open_notebook):
         for key in ("x", "d", "d", "a", "b", "ArrowDown"):
             part.press(key)
     assert notebook.cell_count == 2
+
+
+def test_first_look(open_notebook):
+    """Run the notebook, walk the tree, drag while a cell runs, save, reload: all in one sitting."""
+    notebook = open_notebook(file=FIRST_LOOK)
+    cells = notebook.cell_count
+    notebook.run_all()
+    explorer = ExplorerPage(notebook)
+    explorer.wait_until_shown("conv3_block4_out", 44)
+
+    explorer.selected.focus()
+    explorer.page.keyboard.press("ArrowUp")
+    explorer.wait_until_shown("conv3_block4_add", 44)
+
+    notebook.start(BUSY)
+    explorer.drag_slider(0.05, 0.6)
+    explorer.page.keyboard.press("ArrowRight")
+    label = explorer.slider.get_attribute("aria-valuetext")
+    channel = int(label.split()[1])
+    explorer.wait_until_shown("conv3_block4_add", channel)
+    assert notebook.is_running
+    pixels = pixels_of(explorer.canvas)
+    notebook.interrupt()
+    activation = "explorer.cache.activation(explorer.image, 'conv3_block4_add')"
+    plane = notebook.evaluate(f"{activation}[..., {channel}].tolist()")
+    assert differ_by(pixels, viridis(plane)) <= TOLERANCE
+    notebook.wait_for_value("explorer.channel", channel)
+
+    for part in (explorer.slider, explorer.selected):
+        part.focus()
+        for key in ("x", "d", "d", "b"):
+            explorer.page.keyboard.press(key)
+    assert notebook.cell_count == cells
+    explorer.page.keyboard.press("Escape")
+
+    shown = explorer.shown
+    assert notebook.save() < 200_000
+    notebook.reload()
+    explorer.wait_until_shown(*shown)
+    assert notebook.evaluate("[explorer.layer, explorer.channel]") == list(shown)
