@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  COLORMAPS,
+  cellSpans,
+  channelColors,
+  channelMarks,
+  colormapName,
+  colormapTable,
+  colorRange,
+  countMarks,
+  histogram,
+  NO_NUMBER,
+  paintTile,
+} from "../../resnet_widgets/widgets/colors.js";
+
+const frame = {
+  low: Float32Array.of(0, -2, NaN, 1),
+  high: Float32Array.of(8, 1, NaN, 1),
+};
+const hex = (pixel) => {
+  const bytes = [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255];
+  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+};
+
+test("the range in force is that of the channel, of the layer, symmetric, or given", () => {
+  assert.deepEqual(colorRange(frame, 1, "channel", []), [-2, 1]);
+  assert.deepEqual(colorRange(frame, 1, "layer", []), [-2, 8]);
+  assert.deepEqual(colorRange(frame, 0, "zero", []), [-8, 8]);
+  assert.deepEqual(colorRange(frame, 1, "zero", []), [-2, 2]);
+  assert.deepEqual(colorRange(frame, 1, "zero", [0, 5]), [0, 5]);
+});
+
+test("around zero, a channel of zeros is in the middle", () => {
+  const zeros = { low: Float32Array.of(0), high: Float32Array.of(0) };
+  const range = colorRange(zeros, 0, "zero", []);
+  const table = colormapTable("coolwarm");
+  assert.equal(channelColors(table, 0, 0, range)[0], table[128]);
+});
+
+test("a layer without a finite value has no range", () => {
+  const none = { low: Float32Array.of(NaN), high: Float32Array.of(NaN) };
+  assert.deepEqual(colorRange(none, 0, "layer", []), [NaN, NaN]);
+});
+
+test("auto is diverging around zero only", () => {
+  assert.equal(colormapName("auto", "channel"), "viridis");
+  assert.equal(colormapName("auto", "zero"), "coolwarm");
+  assert.equal(colormapName("magma", "zero"), "magma");
+  assert.equal(colormapName("no such map", "layer"), "viridis");
+});
+
+test("every table goes from its first stop to its last, opaque", () => {
+  for (const name of COLORMAPS) {
+    const table = colormapTable(name);
+    assert.equal(table.length, 256);
+    assert.ok(table.every((pixel) => pixel >>> 24 === 255));
+  }
+  const gray = colormapTable("gray");
+  assert.deepEqual([hex(gray[0]), hex(gray[128]), hex(gray[255])], ["000000", "808080", "ffffff"]);
+});
+
+test("a byte's colour is that of its value in the range", () => {
+  const gray = colormapTable("gray");
+  const colors = channelColors(gray, 0, 8, [0, 8]);
+  assert.deepEqual([colors[0], colors[126], colors[252]], [gray[0], gray[128], gray[255]]);
+  const half = channelColors(gray, 0, 4, [0, 8]);
+  assert.equal(half[252], gray[128]);
+  const outside = channelColors(gray, -1, 9, [0, 8]);
+  assert.deepEqual([outside[0], outside[252]], [gray[0], gray[255]]);
+});
+
+test("a constant channel has one colour; cells without a number have one on no colormap", () => {
+  const colors = channelColors(colormapTable("viridis"), 3, 3, [3, 3]);
+  assert.equal(new Set(colors.subarray(0, 253)).size, 1);
+  for (const code of [253, 254, 255]) assert.equal(hex(colors[code]), NO_NUMBER);
+  for (const name of COLORMAPS) {
+    assert.ok([...colormapTable(name)].every((pixel) => hex(pixel) !== NO_NUMBER));
+  }
+});
+
+test("marks are for values outside the range and cells without a number, and are counted", () => {
+  const marks = channelMarks(0, 10, [2, 8]);
+  assert.deepEqual(
+    [0, 50, 51, 201, 202, 252, 253, 254, 255].map((code) => marks[code]),
+    ["below", "below", "", "", "above", "above", "minus", "plus", "nan"],
+  );
+  const counts = countMarks(Uint8Array.of(0, 0, 126, 252, 253, 254, 255, 255), marks);
+  assert.deepEqual(counts, { below: 2, above: 1, minus: 1, plus: 1, nan: 2 });
+});
+
+test("a channel's own range marks nothing, also where float32 has rounded it", () => {
+  const low = Math.fround(0.1);
+  const high = Math.fround(0.3);
+  const marks = channelMarks(low, high, [0.1, 0.3]);
+  assert.ok(marks.slice(0, 253).every((mark) => mark === ""));
+});
+
+test("the histogram leaves out exact zeros and cells without a number, and loses nothing else", () => {
+  const plane = Uint8Array.of(0, 0, 0, 0, 63, 126, 252, 255, 254);
+  const counts = histogram(plane, 0, 4, 3 / 7, [0, 4], 4);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  assert.ok(Math.abs(total - 4) < 1e-9);
+  assert.ok(Math.abs(counts[0] - 1.5) < 0.01); // one small value, and half of the byte on the edge
+  assert.equal(counts[3], 1);
+});
+
+test("zeros inside a range are left out of the bin they are in", () => {
+  const plane = Uint8Array.of(0, 84, 84, 252); // -1, 0, 0, 2
+  assert.deepEqual([...histogram(plane, -1, 2, 0.5, [-1, 2], 3)], [1, 0, 1]);
+});
+
+test("the histogram is over the range in use, with what is outside left out", () => {
+  const plane = Uint8Array.of(0, 126, 252); // -8, 0, 8
+  assert.deepEqual([...histogram(plane, -8, 8, 0, [-24, 24], 3)], [0, 3, 0]);
+  assert.deepEqual([...histogram(plane, -8, 8, 0, [-4, 4], 1)], [1]);
+  assert.deepEqual([...histogram(plane, 5, 5, 0, [5, 5], 2)], [0, 0]);
+});
+
+test("bytes spread over the bins they touch: a flat channel gives flat bins", () => {
+  const plane = Uint8Array.from({ length: 253 * 4 }, (_, i) => i % 253);
+  const counts = histogram(plane, 0, 1, 0, [0, 1], 40).slice(1, -1);
+  assert.ok(Math.max(...counts) - Math.min(...counts) < 1e-6);
+});
+
+/** What a tile of `size` pixels looks like, as codes. */
+function tile(plane, width, height, size, { x = 0, y = 0, stride = size, rows = size } = {}) {
+  const out = new Uint32Array(stride * rows).fill(999);
+  const identity = Uint32Array.from({ length: 256 }, (_, code) => code);
+  const [across, down] = [cellSpans(width, size), cellSpans(height, size)];
+  paintTile(out, stride, x, y, across, down, plane, width, identity);
+  return [...out];
+}
+
+test("a larger tile repeats cells", () => {
+  assert.deepEqual(
+    tile(Uint8Array.of(1, 2, 3, 4), 2, 2, 4),
+    [1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4],
+  );
+});
+
+test("a smaller tile shows means, and a cell without a number is never lost", () => {
+  const plane = Uint8Array.of(0, 10, 4, 4, 20, 30, 4, 4, 0, 0, 9, 9, 255, 0, 9, 9);
+  assert.deepEqual(tile(plane, 4, 4, 2), [15, 4, 255, 9]);
+});
+
+test("a tile is painted in its place, and what sticks out below is not painted", () => {
+  const painted = tile(Uint8Array.of(7), 1, 1, 2, { x: 1, y: 1, stride: 4, rows: 2 });
+  assert.deepEqual(painted, [999, 999, 999, 999, 999, 7, 7, 999]);
+});

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { titleOf } from "../../resnet_widgets/widgets/activation_map.js";
+import { barPath, columnValues } from "../../resnet_widgets/widgets/bars.js";
+import { sheetLayout, walkSheet } from "../../resnet_widgets/widgets/channel_sheet.js";
+import { stepSlider } from "../../resnet_widgets/widgets/channel_slider.js";
+import { blockValue, cursorCells, readingOf } from "../../resnet_widgets/widgets/cursor.js";
+import { columnNames } from "../../resnet_widgets/widgets/stage_viewer.js";
+import { channelNote, vectorHistogram } from "../../resnet_widgets/widgets/value_panel.js";
+
+test("bars that share a column show the number furthest from zero", () => {
+  assert.deepEqual(columnValues([1, 2, 3], 10), [1, 2, 3]);
+  assert.deepEqual(columnValues([1, 5, -7, 2, 0, 3], 3), [5, -7, 3]);
+  assert.deepEqual(columnValues([], 5), [0]);
+});
+
+test("every channel has a column, however few there are", () => {
+  const values = Array(2048).fill(0);
+  for (const channel of [0, 1000, 2047]) {
+    values[channel] = 1;
+    assert.ok(columnValues(values, 300).includes(1));
+    values[channel] = 0;
+  }
+});
+
+test("bars grow from the zero line", () => {
+  assert.equal(barPath([1, 0.5], 1), "M0 100.00v-100.00h1V100.00zM1 100.00v-50.00h1V100.00z");
+  assert.equal(barPath([3, -1], 1), "M0 75.00v-75.00h1V75.00zM1 75.00v25.00h1V75.00z");
+});
+
+test("sheets of ResNet50's layers fit the width, with tiles one can see", () => {
+  for (const count of [1, 64, 256, 2048]) {
+    for (const width of [240, 480, 836]) {
+      const { columns, rows, tileWidth, height } = sheetLayout(count, width, 1);
+      assert.ok(columns * (tileWidth + 2) - 2 <= width, `${count} in ${width}`);
+      assert.ok(tileWidth >= 28);
+      assert.ok(columns * rows >= count && columns * (rows - 1) < count);
+      assert.equal(height, rows * (tileWidth + 2) - 2);
+    }
+  }
+  assert.ok(sheetLayout(64, 836, 1).height <= 190);
+  assert.equal(sheetLayout(3, 836, 1).tileWidth, 72);
+});
+
+test("tiles have the shape of the planes", () => {
+  const { tileWidth, tileHeight } = sheetLayout(10, 400, 0.5);
+  assert.equal(tileHeight, Math.round(tileWidth / 2));
+});
+
+test("a sheet narrower than a tile still has one column", () => {
+  assert.deepEqual(sheetLayout(2, 10, 1).tileWidth, 10);
+});
+
+test("keys walk the sheet and stay inside", () => {
+  const walk = (key, position) => walkSheet(key, position, 10, 4);
+  assert.deepEqual([walk("ArrowRight", 3), walk("ArrowLeft", 4)], [4, 3]);
+  assert.deepEqual([walk("ArrowDown", 3), walk("ArrowUp", 5)], [7, 1]);
+  assert.deepEqual([walk("ArrowUp", 2), walk("ArrowDown", 7), walk("ArrowRight", 9)], [2, 7, 9]);
+  assert.deepEqual([walk("Home", 5), walk("End", 5)], [0, 9]);
+  assert.deepEqual([walk("PageUp", 5), walk("PageDown", 5)], [0, 9]);
+  assert.equal(walk("x", 5), -1);
+});
+
+test("keys step the slider; a page is a tenth", () => {
+  const step = (key, position) => stepSlider(key, position, 64);
+  assert.deepEqual([step("ArrowRight", 5), step("ArrowUp", 5)], [6, 6]);
+  assert.deepEqual([step("ArrowLeft", 5), step("ArrowDown", 5)], [4, 4]);
+  assert.deepEqual([step("PageUp", 5), step("PageDown", 20)], [11, 14]);
+  assert.deepEqual([step("ArrowLeft", 0), step("PageUp", 60)], [0, 63]);
+  assert.deepEqual([step("Home", 5), step("End", 5), step("x", 5)], [0, 63, -1]);
+});
+
+test("a cursor covers whole cells: one larger cell, or a block of smaller ones", () => {
+  const cell = [3 / 7, 2 / 7, 4 / 7, 3 / 7];
+  assert.deepEqual(cursorCells(cell, 7, 7), [3, 2, 4, 3]);
+  assert.deepEqual(cursorCells(cell, 28, 28), [12, 8, 16, 12]);
+  assert.deepEqual(cursorCells([15 / 28, 10 / 28, 16 / 28, 11 / 28], 7, 7), [3, 2, 4, 3]);
+  for (let x = 0; x < 112; x++) {
+    assert.deepEqual(cursorCells([x / 112, 0, (x + 1) / 112, 1], 112, 1), [x, 0, x + 1, 1]);
+  }
+});
+
+const frame = { value: (channel, row, column) => channel + 10 * row + column };
+
+test("a reading is one value, or the mean of a block", () => {
+  assert.equal(readingOf(frame, 0.5, [2, 1, 3, 2]), "row 1 col 2 ≈ 12.5");
+  assert.equal(readingOf(frame, 0, [2, 1, 4, 2]), "row 1 col 2–3 mean ≈ 12.5");
+  assert.equal(blockValue(frame, 0, [0, 0, 2, 2]), 5.5);
+});
+
+test("columns are named by stage where that tells them apart", () => {
+  assert.deepEqual(columnNames(["resnet50/conv2_block3_out", "conv5_block3_out"]), [
+    "conv2",
+    "conv5",
+  ]);
+  assert.deepEqual(columnNames(["a/conv2_block1_out", "conv2_block3_out"]), [
+    "conv2_block1_out",
+    "conv2_block3_out",
+  ]);
+});
+
+test("a channel without structure says so", () => {
+  const channels = { low: [0, 1.5, NaN, 0], high: [0, 1.5, NaN, 2] };
+  const note = (channel) => channelNote(channels, channel);
+  assert.equal(note(0), "dead: all zero for this photo");
+  assert.equal(note(1), "constant 1.50");
+  assert.equal(note(2), "no finite value");
+  assert.equal(note(3), "");
+});
+
+test("a vector's histogram leaves out zeros and what is not finite", () => {
+  const bins = vectorHistogram(Float32Array.of(0, 1, 2, 3, 3, NaN, Infinity));
+  assert.equal(
+    bins.reduce((sum, count) => sum + count, 0),
+    4,
+  );
+  assert.deepEqual([bins[0], bins.at(-1)], [1, 2]);
+});
+
+test("the title says which channel of how many, and how many are dead", () => {
+  const model = (state) => ({ get: (name) => ({ layer: "conv", order: "index", ...state })[name] });
+  const shown = { channels: 4, zeros: Float32Array.of(1, 0.5, 0, 1), isVector: false };
+  const [layer, facts] = titleOf(model({ mode: "single", channel: 9 }), shown);
+  assert.deepEqual([layer, facts.flat().join("")], ["conv", "ch 3 of 4"]);
+  assert.deepEqual(titleOf(model({ mode: "grid", order: "strength" }), shown), [
+    "All 4 channels",
+    ["sorted by strength", " · 2 dead"],
+  ]);
+  assert.deepEqual(titleOf(model({ mode: "grid" }), { channels: 9, isVector: true }), [
+    "conv",
+    ["9 values"],
+  ]);
+  assert.deepEqual(titleOf(model({}), null), ["conv", []]);
+});
