@@ -18,7 +18,8 @@ help:
 	@echo "make clean   remove what the others installed and built"
 
 lab: .venv/lab.stamp
-	$(BIN)/python -m jupyterlab $(ALLOW_ROOT) notebooks/01_first_look.ipynb $(ARGS)
+	$(BIN)/python -m jupyterlab $(ALLOW_ROOT) --ServerApp.root_dir=notebooks \
+	  --LabApp.default_url=/lab/tree/01_first_look.ipynb $(ARGS)
 
 test: .venv/dev.stamp
 	@tools/check $(ARGS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import ipaddress
 import os
-import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from chromium import find_chromium, running_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -20,14 +20,6 @@ if TYPE_CHECKING:
 # Before anything imports Keras: weights that an earlier run has downloaded must not help.
 os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="rw-keras-")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-_CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-def find_chromium() -> str | None:
-    """Path of the browser to test in: `RW_CHROMIUM`, or one on `PATH`, or `None`."""
-    names = [os.environ["RW_CHROMIUM"]] if "RW_CHROMIUM" in os.environ else _CHROMIUMS
-    return next(filter(None, map(shutil.which, names)), None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,17 +36,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """The one browser of all tests; it finds no host but this one."""
-    from playwright.sync_api import sync_playwright
-
-    arguments = [
-        "--force-color-profile=srgb",
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
-    ]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
+    """The one browser of all tests."""
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 def _is_loopback(host: object) -> bool:
