@@ -419,7 +419,9 @@ def test_auto_downloads_when_the_server_answers(network, folder, monkeypatch):
 def test_auto_falls_back_to_the_mini_and_says_why(network, stub_mini, monkeypatch, answer):
     monkeypatch.setattr(download, "PROBE_SECONDS", 0.3)
     network.answer = answer
-    about = describe(load_model("auto", progress=lambda share, text: None))
+    said = []
+    about = describe(load_model("auto", progress=lambda share, text: said.append(text)))
+    assert said[0] == "Asking for the ImageNet weights …"
     why = FAILURES[answer]
     assert about.note.startswith(
         "embedded mini ResNet50, 10 classes. ImageNet weights were not reachable: "

@@ -159,7 +159,11 @@ def imagenet_labels() -> tuple[str, ...]:
 
 # ------------------------------------------------------------------------------------ loading
 def _load_auto(progress: Progress | None) -> keras.Model:
-    why = "" if download.find_weights() else download.probe()
+    why = ""
+    if not download.find_weights():
+        if progress:
+            progress(None, "Asking for the ImageNet weights …")
+        why = download.probe()
     if not why:
         try:
             return _load_imagenet(progress)
