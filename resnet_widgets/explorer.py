@@ -399,12 +399,12 @@ def _sample_photos() -> dict[str, Path]:
     return {path.name: path for path in paths if path.is_file()}
 
 
-# The last explorer of each notebook cell, with the execution it was made in.
-_of_cell: dict[str, tuple[int, weakref.ref[Explorer]]] = {}
+# The explorers that each notebook cell made last, with the number of that run.
+_of_cell: dict[str, tuple[int, list[weakref.ref[Explorer]]]] = {}
 
 
 def _close_former_of_this_cell(explorer: Explorer) -> None:
-    """Closes the explorer that the same cell made when it ran before.
+    """Closes the explorers that the same cell made when it ran before.
 
     ipywidgets keeps every widget alive until it is closed, so without this a cell that is run
     again and again would hold one explorer, with all its memory, for each time.
@@ -416,7 +416,9 @@ def _close_former_of_this_cell(explorer: Explorer) -> None:
     cell = shell.get_parent().get("metadata", {}).get("cellId")
     if not cell:
         return
-    run, former = _of_cell.get(cell, (shell.execution_count, lambda: None))
-    if run != shell.execution_count and (old := former()) is not None:
-        old.close()
-    _of_cell[cell] = (shell.execution_count, weakref.ref(explorer))
+    run, made = _of_cell.get(cell, (shell.execution_count, []))
+    if run != shell.execution_count:
+        for former in filter(None, (ref() for ref in made)):
+            former.close()
+        made = []
+    _of_cell[cell] = (shell.execution_count, [*made, weakref.ref(explorer)])

@@ -1,5 +1,7 @@
 """The worker: newest first, newest of a kind wins, errors to whoever asked."""
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import CancelledError
 
@@ -33,7 +35,6 @@ def hold(worker):
 def test_results_come_from_another_thread(worker):
     thread = worker.submit(lambda task: threading.current_thread()).result(LONG)
     assert thread is not threading.current_thread()
-    assert thread.daemon
 
 
 def test_all_run_in_one_thread(worker):
@@ -126,3 +127,28 @@ def test_close_cancels_what_waits_and_ends_the_thread():
     assert waiting.cancelled()
     with pytest.raises(RuntimeError, match="closed"):
         worker.submit(lambda task: 1)
+
+
+def test_python_waits_at_its_exit_for_the_running_task_to_end():
+    """And what has not begun does not begin."""
+    code = """
+import threading
+from resnet_widgets.engine.worker import Worker
+
+started = threading.Event()
+
+def run(task):
+    started.set()
+    try:
+        while True:
+            task.check()
+    finally:
+        print("ended")
+
+worker = Worker()
+worker.submit(run)
+started.wait()
+worker.submit(lambda task: print("must not run"))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == (b"ended\n", b"")

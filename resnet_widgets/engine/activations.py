@@ -50,7 +50,7 @@ class Prediction(NamedTuple):
     """One class of the model's answer: its label, its index, its probability from 0 to 1."""
 
     label: str
-    index: int
+    index: int  # type: ignore[assignment]  # tuple.index is of no use here
     probability: float
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
+import weakref
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future
 from typing import Any
+
+# How long Python waits at its exit for a task to notice that it was cancelled, in seconds.
+_PATIENCE = 10
 
 
 class Task:
@@ -83,6 +88,7 @@ class Worker:
                     target=self._work, name="resnet_widgets", daemon=True
                 )
                 self._thread.start()
+                _at_work.add(self)
             self._wake.notify()
         for old in replaced:
             old.cancel()
@@ -134,3 +140,17 @@ class Worker:
             future.set_exception(error)
         else:
             future.set_result(result)
+
+
+_at_work: weakref.WeakSet[Worker] = weakref.WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    """A thread that Python tears down inside TensorFlow aborts the process: end them before."""
+    workers = list(_at_work)
+    for worker in workers:
+        worker.close()
+    for worker in workers:
+        if worker._thread is not None:
+            worker._thread.join(_PATIENCE)

@@ -1,0 +1,345 @@
+"""The explorer without a page: what it does in the background, what a page may do to it."""
+
+import threading
+import weakref
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+import resnet_widgets as rw
+from resnet_widgets import explorer as explorer_module
+from resnet_widgets.engine.activations import ActivationCache
+from resnet_widgets.engine.images import ImageError
+
+LONG = 30  # seconds; reached only by a test that fails
+PHOTO = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+
+
+def network():
+    """Two stages of residual blocks with Keras' names, and a classifier: traced in no time."""
+    keras.utils.set_random_seed(1)
+    x = inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(6, 3, padding="same", name="conv1_conv")(x)
+    x = keras.layers.ReLU(name="conv1_relu")(x)
+    for stage, block in ((2, 1), (2, 2), (3, 1)):
+        name = f"conv{stage}_block{block}"
+        strides = 2 if block == 1 else 1
+        shortcut = keras.layers.Conv2D(6, 1, strides=strides, name=f"{name}_0_conv")(x)
+        x = keras.layers.Conv2D(6, 3, strides=strides, padding="same", name=f"{name}_1_conv")(x)
+        x = keras.layers.Add(name=f"{name}_add")([x, shortcut])
+        x = keras.layers.ReLU(name=f"{name}_out")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    return keras.Model(inputs, keras.layers.Dense(4, "softmax", name="predictions")(x))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return network()
+
+
+@pytest.fixture
+def make(model):
+    made = []
+
+    def make(image=PHOTO, model=model, **kwargs):
+        made.append(rw.Explorer(image, model, **kwargs))
+        return made[-1]
+
+    yield make
+    for explorer in made:
+        explorer.close()
+
+
+def done(explorer):
+    """Waits until photo and predictions are there."""
+    explorer.result = threading.Event()
+    ready = lambda: bool(explorer.predictions) and not explorer.status  # noqa: E731
+    explorer.observe(lambda change: ready() and explorer.result.set(), ["status", "predictions"])
+    assert ready() or explorer.result.wait(LONG), (explorer.status, explorer.error)
+    return explorer
+
+
+def ask(explorer, layer, photo=None):
+    """The answer of the store to a page that wants a frame."""
+    answers, answered = [], threading.Event()
+    explorer.store.send = lambda content, buffers=None: (
+        answers.append((content, buffers)),
+        answered.set(),
+    )
+    photo = explorer.photo if photo is None else photo
+    explorer.store._handle_custom_msg({"kind": "want", "id": 7, "photo": photo, "layer": layer}, [])
+    assert answered.wait(LONG)
+    return answers[0]
+
+
+def test_it_ends_with_a_photo_a_layer_and_predictions(make):
+    explorer = done(make())
+    assert explorer.layer == "conv2_block2_out"
+    assert explorer.error == ""
+    assert explorer.picture["size"] == [40, 60]
+    assert explorer.picture["box"] == [10, 0, 50, 40]
+    assert explorer.about["size"] == [32, 32]
+    assert [row["path"] for row in explorer.tree.layers] == [r.path for r in explorer.cache.layers]
+    assert explorer.stages.layers == ["conv1_relu", "conv2_block2_out", "conv3_block1_out"]
+    expected = explorer.cache.predictions(PHOTO)
+    assert explorer.predictions == [[p.label, p.probability] for p in expected]
+    assert explorer.memory["nbytes"] == explorer.cache.info().nbytes > 0
+    assert set(explorer.tree.cached) == explorer.cache.cached(PHOTO)
+    for child in (explorer.map, explorer.grid, explorer.slider, explorer.stages):
+        assert child.photo == explorer.photo
+
+
+def test_the_first_channel_is_the_strongest(make):
+    explorer = done(make())
+    means = explorer.cache.activation(PHOTO, explorer.layer).mean(axis=(0, 1))
+    assert explorer.channel == means.argmax()
+    stages = explorer.cache.stages(PHOTO)
+    strongest = [int(stages[p].mean(axis=(0, 1)).argmax()) for p in explorer.stages.layers]
+    assert explorer.stages.channels == strongest
+
+
+def test_it_is_there_before_the_model(make, monkeypatch):
+    go_on = threading.Event()
+    from resnet_widgets.engine import models
+
+    real = models.load_model
+    monkeypatch.setattr(models, "load_model", lambda *a, **k: (go_on.wait(LONG), real(*a, **k))[1])
+    explorer = make()
+    assert explorer.status
+    assert explorer.photo == ""
+    assert explorer.cache is None
+    go_on.set()
+    done(explorer)
+
+
+def test_frames_are_the_activations(make):
+    explorer = done(make())
+    header, buffers = ask(explorer, "conv3_block1_1_conv")
+    assert header["kind"] == "frame"
+    assert header["shape"] == [8, 8, 6]
+    expected = rw.Frame.from_activation(explorer.cache.activation(PHOTO, "conv3_block1_1_conv"))
+    assert bytes(buffers[0]) == expected.to_message()[1]
+
+
+def test_layers_in_the_cache_are_answered_without_the_worker(make, monkeypatch):
+    explorer = done(make())
+    monkeypatch.setattr(explorer._worker, "submit", None)
+    assert ask(explorer, "conv2_block1_out")[0]["kind"] == "frame"
+
+
+def test_wants_that_cannot_be_met_get_an_error(make):
+    explorer = done(make())
+    assert "no longer in memory" in ask(explorer, "conv1_relu", photo="gone")[0]["message"]
+    assert "Did you mean" in ask(explorer, "conv1_rleu")[0]["message"]
+
+
+def test_another_photo(make):
+    explorer = done(make())
+    first = explorer.photo
+    explorer.predictions = []
+    explorer.image = PHOTO[::-1]
+    done(explorer)
+    assert explorer.photo != first
+    assert explorer.map.photo == explorer.photo
+    # The page may still show frames of the first one.
+    assert ask(explorer, "conv1_relu", photo=first)[0]["kind"] == "frame"
+
+
+def test_photos_are_forgotten_in_the_end(make, monkeypatch):
+    monkeypatch.setattr(explorer_module, "_MAX_PHOTOS", 1)
+    explorer = done(make())
+    first, forgotten = explorer.photo, []
+    explorer.store.forget = forgotten.append
+    explorer.predictions = []
+    explorer.image = PHOTO[::-1]
+    done(explorer)
+    assert forgotten == [first]
+
+
+def test_bad_photos_are_refused_at_once_and_change_nothing(make):
+    with pytest.raises(FileNotFoundError, match=r"nothing\.jpg"):
+        rw.Explorer("nothing.jpg", model=network())
+    explorer = done(make())
+    before = explorer.image
+    with pytest.raises(ImageError):
+        explorer.image = np.zeros((0, 3, 3))
+    assert explorer.image is before
+
+
+def test_layers_that_do_not_exist_are_refused(make):
+    explorer = done(make())
+    with pytest.raises(ValueError, match="Did you mean 'conv1_relu'"):
+        explorer.layer = "conv1_rleu"
+    assert explorer.layer == "conv2_block2_out"
+    explorer = done(make(layer="conv9"))
+    assert "Received: layer='conv9'" in explorer.error
+    assert explorer.layer == "conv2_block2_out"
+    assert done(make(layer="conv1_conv")).layer == "conv1_conv"
+
+
+def test_channels_are_clamped(make):
+    explorer = done(make())
+    explorer.channel = 99
+    assert explorer.channel == 5
+    explorer.channel = -3
+    assert explorer.channel == 0
+
+
+def test_a_page_may_set_what_a_hand_can(make):
+    explorer = done(make())
+    explorer.set_state({"layer": "conv1_relu", "channel": 3, "cursor": [0, 0, 0.5, 0.5]})
+    assert (explorer.layer, explorer.channel) == ("conv1_relu", 3)
+    assert explorer.cursor == [0, 0, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("layer", "conv9"), ("photo", "x"), ("picture", {}), ("store", None), ("memory", {"a": 1})],
+)
+def test_a_page_gets_back_what_it_may_not_set(make, name, value):
+    explorer = done(make())
+    before, sent = getattr(explorer, name), []
+    explorer.send_state = sent.append
+    explorer.set_state({name: value})
+    assert getattr(explorer, name) == before
+    assert sent == [{name}]
+
+
+def test_vectors_are_labelled_where_there_are_labels(make, model, monkeypatch):
+    cache = ActivationCache(model)
+    labels = ("cat", "dog", "frog", "ship")
+    cache.about = SimpleNamespace(**{**vars(cache.about), "labels": labels})
+    explorer = done(make(cache=cache))
+    explorer.layer = "predictions"
+    assert explorer.map.labels == list(labels)
+    explorer.layer = "avg_pool"
+    assert explorer.map.labels == []
+    assert explorer.predictions[0][0] in labels
+
+
+def test_errors_of_loading_are_shown_and_can_be_tried_again(make, tmp_path, model):
+    path = tmp_path / "mine.keras"
+    explorer = make(model=path)
+    failed = threading.Event()
+    explorer.observe(lambda change: failed.set(), "error")
+    assert failed.wait(LONG)
+    assert "mine.keras" in explorer.error
+    assert isinstance(explorer.last_error, FileNotFoundError)
+    stopped = threading.Event()
+    explorer.observe(lambda change: stopped.set(), "stopped")
+    assert explorer.stopped or stopped.wait(LONG)
+    model.save(path)
+    explorer._handle_custom_msg({"kind": "retry"}, [])
+    done(explorer)
+    assert explorer.error == ""
+
+
+def test_loading_can_be_cancelled(make, monkeypatch, model):
+    from resnet_widgets.engine import models
+
+    loading = threading.Event()
+
+    def load(name, progress):
+        while True:
+            loading.set()
+            progress(0.5, "half")
+
+    monkeypatch.setattr(models, "load_model", load)
+    explorer = make(model="imagenet")
+    assert loading.wait(LONG)
+    stopped = threading.Event()
+    explorer.observe(lambda change: stopped.set(), "stopped")
+    explorer._handle_custom_msg({"kind": "cancel"}, [])
+    assert stopped.wait(LONG)
+    assert explorer.status == ""
+    assert explorer.error == ""
+
+
+def test_no_photo_is_fine(make):
+    explorer = make(image=None)
+    ready = threading.Event()
+    explorer.observe(
+        lambda change: explorer.layer and not explorer.status and ready.set(), "status"
+    )
+    assert ready.wait(LONG)
+    assert explorer.photo == ""
+    explorer.image = PHOTO
+    done(explorer)
+
+
+def test_a_picked_photo_is_looked_at(make):
+    import io
+
+    from PIL import Image
+
+    explorer = done(make())
+    explorer.predictions = []
+    file = io.BytesIO()
+    Image.fromarray(PHOTO[:, ::-1]).save(file, "PNG")
+    explorer.picker._handle_custom_msg({"kind": "photo", "name": "mine.png"}, [file.getvalue()])
+    done(explorer)
+    assert explorer.image.source == "mine.png"
+    assert explorer.picture["name"] == "mine.png"
+
+
+def test_a_picked_file_that_is_no_picture_is_an_error_and_the_photo_stays(make):
+    explorer = done(make())
+    photo, failed = explorer.photo, threading.Event()
+    explorer.observe(lambda change: failed.set(), "error")
+    explorer.picker._handle_custom_msg({"kind": "photo", "name": "mine.png"}, [b"<html>"])
+    assert failed.wait(LONG)
+    assert explorer.photo == photo
+
+
+def test_the_page_gets_the_picture(make):
+    import io
+
+    from PIL import Image
+
+    explorer = done(make())
+    sent = []
+    explorer.send = lambda content, buffers: sent.append((content, buffers))
+    explorer._handle_custom_msg({"kind": "picture", "photo": explorer.photo}, [])
+    explorer._handle_custom_msg({"kind": "picture", "photo": "gone"}, [])
+    explorer._handle_custom_msg({"kind": "picture", "photo": ["?"]}, [])
+    explorer._handle_custom_msg("what?", [])
+    assert len(sent) == 1
+    assert Image.open(io.BytesIO(sent[0][1][0])).size == (60, 40)
+
+
+def test_a_cache_can_be_shared(make, model):
+    cache = ActivationCache(model)
+    first, second = done(make(cache=cache)), done(make(cache=cache))
+    assert first.cache is second.cache is cache
+    first.close()
+    assert cache.activation(PHOTO, "conv1_relu").shape == (32, 32, 6)
+
+
+def test_closing_gives_everything_back(make, model):
+    explorer = done(make())
+    cache = weakref.ref(explorer.cache)
+    thread = explorer._worker.submit(lambda task: threading.current_thread()).result(LONG)
+    children = [explorer.store, explorer.map, explorer.tree, *explorer.stages.maps]
+    explorer.close()
+    thread.join(LONG)
+    assert not thread.is_alive()
+    assert cache() is None
+    assert all(child.comm is None for child in children)
+
+
+def test_running_a_cell_again_closes_what_it_made_before(monkeypatch, model):
+    shell = SimpleNamespace(
+        execution_count=1, get_parent=lambda: {"metadata": {"cellId": "a-cell"}}
+    )
+    ipython = SimpleNamespace(get_ipython=lambda: shell)
+    monkeypatch.setitem(explorer_module.sys.modules, "IPython", ipython)
+    first, beside = rw.explore(PHOTO, model), rw.explore(PHOTO, model)
+    assert first.comm is not None
+    shell.execution_count = 2
+    second = rw.explore(PHOTO, model)
+    assert first.comm is None
+    assert beside.comm is None
+    assert second.comm is not None
+    second.close()
