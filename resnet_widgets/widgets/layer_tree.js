@@ -206,12 +206,14 @@ function render({ model, el, signal }) {
   /** Opens the way to the selected layer. */
   function reveal() {
     const node = selected();
-    if (node && (!found || found.shown.has(node))) {
+    const isShown = node && (!found || found.shown.has(node));
+    if (isShown) {
       for (const parent of withParents(node).slice(1).reverse()) unfold(parent);
       if (!list.matches(":focus-within")) walkTo(node);
-      scrollTo(node);
     }
     mark();
+    // Last, because the facts about it take room from the list.
+    if (isShown) scrollTo(node);
   }
 
   function find() {

@@ -225,6 +225,21 @@ def test_a_picture_can_be_dropped_and_pasted(picker, way):
     assert sent(page) == [({"kind": "photo", "name": "given.png"}, [data])]
 
 
+def test_a_picture_in_the_clipboard_is_pasted_by_keyboard(picker):
+    page = picker()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate("""async () => {
+      const canvas = new OffscreenCanvas(4, 3);
+      canvas.getContext("2d");
+      const blob = await canvas.convertToBlob();
+      await navigator.clipboard.write([new ClipboardItem({ "image/png": blob })]);
+    }""")
+    page.get_by_role("button", name="Photo…").focus()
+    page.keyboard.press("Control+V")
+    image, _ = opened(page)
+    assert image.size == (4, 3)
+
+
 def test_the_place_to_drop_is_shown_for_files_only(picker):
     page = picker()
     marked = page.locator(".rw-drop")

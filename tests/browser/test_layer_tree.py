@@ -176,24 +176,25 @@ def test_the_list_scrolls_to_the_selection_and_the_page_stays(tree):
         set_trait(page, "selected", name)
         assert page.evaluate(inside, name)
         assert page.evaluate("scrollY") == 0
+    item(page, "conv3_block1_1_conv").evaluate("item => item.focus({ preventScroll: true })")
+    press(page, "End")
+    assert page.evaluate(inside, "head")
+    assert page.evaluate("scrollY") == 0
 
 
 def test_a_tree_drawn_before_it_has_its_place_shows_the_selection_later(tree):
     page = tree(selected="conv4_block1_out")
-    scrolled = page.evaluate("""async () => {
+    page.evaluate("""async () => {
       const place = document.createElement("div");
       place.style.cssText = "display: none; --rw-tree-height: 200px";
       const el = document.createElement("div");
       place.append(el);
       document.body.append(place);
       const { default: widget } = await import("/layer_tree.js");
-      widget.render({ model: stub.models.shown, el, signal: new AbortController().signal });
+      await widget.render({ model: stub.models.shown, el, signal: stub.signal });
       place.style.display = "block";
-      const list = el.querySelector(".rw-tree-list");
-      await new Promise((resolve) => list.addEventListener("scroll", resolve, { once: true }));
-      return list.scrollTop;
     }""")
-    assert scrolled > 0
+    page.wait_for_function("() => document.querySelectorAll('.rw-tree-list')[1].scrollTop > 0")
 
 
 def test_layers_of_the_shortcut_stand_apart_just_before_the_addition(tree):
@@ -356,6 +357,17 @@ def test_slash_leads_to_the_search_and_down_to_the_first_row(tree):
     press(page, "Escape")
     assert focused(page) == "conv4_block1_2_conv", "Escape in the list keeps the place"
     assert "conv1" in seen(page)
+
+
+def test_arrows_walk_what_is_found_only(tree):
+    page = tree()
+    search_for(page, "1_conv")
+    press(page, "ArrowDown")
+    assert focused(page) == "conv1_conv"
+    press(page, "ArrowRight", "ArrowDown")
+    assert focused(page) == "conv3", "a layer has nothing to open; a stage follows"
+    press(page, "Home")
+    assert focused(page) == "conv1"
 
 
 def test_what_was_open_before_a_search_is_open_after_it(tree):

@@ -61,6 +61,12 @@ test("the layers of a projection shortcut stand together, just before the additi
   assert.deepEqual(order, "1_conv 1_relu 2_conv 2_bn (0_conv) (0_bn) add out".split(" "));
 });
 
+test("the order in which the two ways are added does not matter", () => {
+  const layers = { "0_conv": [], "1_conv": [], "2_conv": ["1_conv"] };
+  const order = arranged({ ...layers, add: ["2_conv", "0_conv"] });
+  assert.deepEqual(order, ["1_conv", "2_conv", "(0_conv)", "add"]);
+});
+
 test("an identity shortcut moves nothing", () => {
   const layers = { "1_conv": ["conv2_block3_out"], "1_bn": ["1_conv"] };
   const order = arranged({ ...layers, add: ["conv2_block3_out", "1_bn"], out: ["add"] });
