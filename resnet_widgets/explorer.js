@@ -1,23 +1,21 @@
 // The explorer lays out its children and binds them, in the page: the kernel hears of a change from
 // the explorer and from the child that was touched, and of nothing else.
 
-import { cursorCells, readingOf } from "./widgets/cursor.js";
+import { readingOf } from "./widgets/cursor.js";
+import {
+  footerOf,
+  headerOf,
+  helpCard,
+  predictionList,
+  titled,
+  toggle,
+  waitingCard,
+} from "./widgets/explorer_parts.js";
 import { look, photoView } from "./widgets/photo_view.js";
-import { becomeRoot, element, errorLine, formatShape, onChange, setTrait } from "./widgets/shared.js";
+import { becomeRoot, element, errorLine, onChange, setTrait } from "./widgets/shared.js";
 
 /** @typedef {{ path: string, stage: string, block: string, shape: number[],
  *   field: import("./widgets/photo_view.js").Field | null }} Row */
-
-const MIB = 2 ** 20;
-
-/** Keys that work anywhere in the explorer, for the help card. */
-const KEYS = [
-  ["← →", "channel before or after, in the order of the slider"],
-  ["↑ ↓", "layer before or after"],
-  ["/", "find a layer"],
-  ["?", "this card"],
-  ["Esc", "close, clear"],
-];
 
 /**
  * Layers that will probably be looked at next: the rest of the block, then what stages hand on.
@@ -179,7 +177,7 @@ async function renderExplorer({ model, el, signal, host }) {
     const cursor = model.get("cursor");
     const seen = look(cursor, layer, size);
     const pixels = seen?.pixels ?? null;
-    photo.mark(cursor, pixels && pixels.map((edge, i) => edge / size[(i + 1) % 2]));
+    photo.mark(cursor, pixels?.map((edge, i) => edge / size[(i + 1) % 2]) ?? null);
     const field = layer?.field;
     sees.textContent =
       pixels && field ? `sees ${pixels[2] - pixels[0]} × ${pixels[3] - pixels[1]} px` : "";
@@ -297,191 +295,6 @@ async function renderExplorer({ model, el, signal, host }) {
     widgets.stages.render({ el: stagesBox, signal }),
     widgets.picker.render({ el: header.picker, signal }),
   ]);
-}
-
-/** Turns an attribute from "false" to "true" and back. */
-function toggle(/** @type {HTMLElement} */ node, /** @type {string} */ name) {
-  const on = node.getAttribute(name) !== "true";
-  node.setAttribute(name, String(on));
-  return on;
-}
-
-/** A part with a title line. */
-function titled(/** @type {Node} */ left, /** @type {Node} */ right, /** @type {Node} */ content) {
-  return element("div", {}, element("div", { class: "rw-title" }, left, right), content);
-}
-
-/** @param {any} model @param {AbortSignal} signal */
-function headerOf(model, signal) {
-  const name = element("b", { class: "rw-explorer-name" });
-  const crop = element("button", { type: "button", class: "rw-pill", "aria-pressed": "false" });
-  const title = element("span", { class: "rw-pill" });
-  const note = element("button", {
-    type: "button",
-    class: "rw-pill rw-pill-note",
-    "aria-expanded": "false",
-    title: "What this is about",
-  });
-  const bytes = element("span");
-  const meter = element("meter", { min: 0, max: 1, "aria-label": "Cache in use" });
-  const memory = element("span", { class: "rw-memory" }, bytes, meter);
-  const status = element("span", { class: "rw-explorer-status", role: "status" });
-  const picker = element("span");
-  const help = element("button", {
-    type: "button",
-    text: "?",
-    "aria-label": "Help: keys",
-    "aria-expanded": "false",
-  });
-  const node = element(
-    "div",
-    { class: "rw-explorer-header" },
-    name,
-    crop,
-    title,
-    note,
-    status,
-    memory,
-    picker,
-    help,
-  );
-  function show() {
-    const about = model.get("about");
-    const picture = model.get("picture");
-    const used = model.get("memory");
-    name.textContent = name.title = picture.name ?? "";
-    name.hidden = crop.hidden = !picture.name;
-    if (picture.name && about.size) {
-      const [height, width] = about.size;
-      const text = width === height ? `${width}² crop` : `${width} × ${height} crop`;
-      crop.textContent = text;
-      const of = `${picture.size[1]} × ${picture.size[0]} px`;
-      crop.title = [`Shows the whole photo, ${of}, and the part used`, ...picture.notes].join("\n");
-    }
-    title.textContent = about.title ?? "";
-    title.hidden = !about.title;
-    note.textContent = about.note ?? "";
-    note.hidden = !about.note;
-    memory.hidden = used.nbytes === undefined;
-    if (!memory.hidden) {
-      const [now, most] = [used.nbytes, used.max_bytes].map((n) => Math.round(n / MIB));
-      bytes.textContent = `cache ${now} / ${most} MiB`;
-      meter.value = used.max_bytes ? used.nbytes / used.max_bytes : 0;
-    }
-    status.textContent = model.get("photo") ? model.get("status") : "";
-  }
-  onChange(model, ["about", "picture", "memory", "status", "photo"], show, signal);
-  show();
-  return { node, crop, note, picker, help };
-}
-
-/** What shows while there is nothing to explore: what is going on, how far, and a way out. */
-function waitingCard(/** @type {any} */ model, /** @type {AbortSignal} */ signal) {
-  const text = element("p", { role: "status" });
-  const bar = element("progress", { max: 1, "aria-label": "Progress" });
-  const button = element("button", { type: "button" });
-  const node = element("div", { class: "rw-empty rw-explorer-waiting" }, text, bar, button);
-  function show() {
-    const stopped = model.get("stopped");
-    text.textContent = stopped ? "No model was loaded." : model.get("status");
-    const share = model.get("progress");
-    if (share >= 0) bar.value = share;
-    else bar.removeAttribute("value");
-    bar.hidden = stopped;
-    button.textContent = stopped ? "Try again" : "Cancel";
-  }
-  const act = () => model.send({ kind: model.get("stopped") ? "retry" : "cancel" });
-  button.addEventListener("click", act, { signal });
-  onChange(model, ["status", "progress", "stopped"], show, signal);
-  show();
-  return node;
-}
-
-/** @param {any} model @param {AbortSignal} signal */
-function predictionList(model, signal) {
-  const list = element("ol", { class: "rw-predictions" });
-  const node = titled(element("span", { text: "Prediction" }), element("span"), list);
-  function show() {
-    const predictions = /** @type {[string, number][]} */ (model.get("predictions"));
-    node.hidden = predictions.length === 0;
-    const rows = predictions.map(([label, probability]) => {
-      const bar = element("span", { class: "rw-prediction-bar" });
-      bar.style.width = `${100 * probability}%`;
-      return element(
-        "li",
-        {},
-        element("span", { text: label, title: label, class: "rw-prediction-label" }),
-        element("span", { class: "rw-prediction-track" }, bar),
-        element("span", { text: percent(probability) }),
-      );
-    });
-    list.replaceChildren(...rows);
-  }
-  onChange(model, ["predictions"], show, signal);
-  show();
-  return node;
-}
-
-function percent(/** @type {number} */ share) {
-  return share > 0 && share < 0.005 ? "< 1 %" : `${Math.round(100 * share)} %`;
-}
-
-function footerOf() {
-  const where = element("span", { class: "rw-explorer-where" });
-  const keys = [
-    ["← →", "channel"],
-    ["↑ ↓", "layer"],
-    ["/", "find"],
-    ["?", "help"],
-  ].map(([key, what]) => element("span", {}, element("kbd", { text: key }), ` ${what}`));
-  const node = element(
-    "div",
-    { class: "rw-explorer-footer" },
-    where,
-    element("span", { class: "rw-explorer-keys" }, ...keys),
-  );
-  return {
-    node,
-    /**
-     * @param {{ block: number[], pixels: number[] | null } | null} seen
-     * @param {string} reading
-     * @param {[number, number]} size
-     */
-    show(seen, reading, size) {
-      if (!seen) {
-        where.textContent = "Point at the photo or a map";
-        return;
-      }
-      const parts = [reading];
-      if (seen.pixels) {
-        const [left, top, right, bottom] = seen.pixels;
-        const columns = `${Math.max(0, left)}–${Math.min(size[1], right) - 1}`;
-        const rows = `${Math.max(0, top)}–${Math.min(size[0], bottom) - 1}`;
-        parts.push(`photo px ${columns}, ${rows}`);
-      }
-      where.textContent = parts.filter(Boolean).join("   ·   ");
-    },
-  };
-}
-
-function helpCard() {
-  const rows = KEYS.map(([key, what]) =>
-    element(
-      "tr",
-      {},
-      element("th", { scope: "row" }, element("kbd", { text: key })),
-      element("td", { text: what }),
-    ),
-  );
-  return element(
-    "div",
-    { class: "rw-help", role: "dialog", "aria-label": "Keys", hidden: true },
-    element("table", {}, ...rows),
-    element("p", {
-      text: "The warm square is the same place everywhere. Bars show the mean of each channel.",
-    }),
-    element("button", { type: "button", text: "Close" }),
-  );
 }
 
 export default { render: renderExplorer };
