@@ -174,17 +174,19 @@ function area([height, width]) {
  */
 export function figureOf(node) {
   if (node.row) return formatShape(node.row.shape.slice(-1));
-  const shapes = layersOf(node).map(({ row }) => row?.shape ?? []);
-  const last = shapes[shapes.length - 1];
+  const rows = layersOf(node).flatMap(({ row }) => row ?? []);
+  const last = rows[rows.length - 1].shape;
   if (last.length < 3) return last.length === 1 ? `${formatShape(last)} units` : formatShape(last);
   if (node.parent?.parent) return `${area(last)} × ${formatShape(last.slice(2))}`;
-  // A stage is known by the size most of its layers work at, not by the padding at its border.
+  // A stage is known by the size most of its layers work at, not by what is done at its border.
   /** @type {Map<string, number>} */
   const sizes = new Map();
-  for (const shape of shapes) {
-    if (shape.length > 2) sizes.set(area(shape), (sizes.get(area(shape)) ?? 0) + 1);
+  for (const { kind, shape } of rows) {
+    if (shape.length < 3 || /Padding|InputLayer/.test(kind)) continue;
+    sizes.set(area(shape), (sizes.get(area(shape)) ?? 0) + 1);
   }
-  const size = [...sizes].reduce((best, next) => (next[1] > best[1] ? next : best))[0];
+  const start = /** @type {[string, number]} */ ([area(last), 0]);
+  const [size] = [...sizes].reduce((best, next) => (next[1] > best[1] ? next : best), start);
   const blocks = node.children.filter((child) => !child.row).length;
   return blocks ? `${size} · ${blocks} ${blocks === 1 ? "block" : "blocks"}` : size;
 }

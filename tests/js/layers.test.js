@@ -162,6 +162,17 @@ test("figures: blocks and size of a stage, shape of a block, channels of a layer
   assert.equal(figureOf(blocks[0].children[0]), "128");
 });
 
+test("a stage's size is that of its work: not of its input, padding or last pooling", () => {
+  const { root } = buildTree([
+    row("input", { stage: "conv1", kind: "InputLayer", shape: [224, 224, 3] }),
+    row("conv1_pad", { kind: "ZeroPadding2D", shape: [230, 230, 3] }),
+    row("conv1_conv", { shape: [112, 112, 64] }),
+    row("pool1_pool", { stage: "conv1", kind: "MaxPooling2D", shape: [56, 56, 64] }),
+    row("conv9_pad", { kind: "ZeroPadding2D", shape: [9, 9, 3] }),
+  ]);
+  assert.deepEqual(root.children.map(figureOf), ["112²", "9²"]);
+});
+
 test("facts: kind, shape, dtype, parameters and what a cell sees", () => {
   const field = { size: [99, 99], stride: [8, 8], start: [0, 0] };
   assert.deepEqual(factsOf(row("conv3_out", { parameters: 2359808, field })), [
