@@ -13,10 +13,11 @@ const STOPS = {
     "000004 08061d 160f3a 29115b 400f73 56147d 6b1c81 802582 952c80 ab337c c13a76 d6446d " +
     "e85362 f4685c fa815f fd9a6a feb37b fecc8f fde4a6 fcfdbf",
   cividis:
-    "00224e 002757 002a61 002e6b 003171 113570 1d396f 263d6e 2d416d 34456c 3a496c 404c6c " +
-    "46506c 4b546c 50586c 565c6d 5b606e 60646f 646770 696b71 6e6f73 737374 777777 7c7b78 " +
-    "817f78 878479 8c8878 918c78 979077 9c9476 a29975 a79d73 ada272 b2a670 b8ab6e beaf6b " +
-    "c4b468 cab965 d0bd62 d6c25e dcc759 e2cc55 e8d14f eed748 f5dc41 fbe137 fee838",
+    "00224e 002655 00295d 002c65 002f6d 003271 0e3570 19386f 213b6e 283e6e 2e416d 33446c " +
+    "38476c 3d4a6c 424e6c 46516c 4b546c 4f576c 535a6d 575d6d 5b606e 5f636f 636670 676a71 " +
+    "6b6d72 6f7073 737374 767676 7a7a78 7e7d78 828079 878479 8b8778 8f8a78 948e78 989177 " +
+    "9c9576 a19875 a59c74 aa9f73 aea371 b3a670 b8aa6e bcae6c c1b26a c6b567 cab965 cfbd62 " +
+    "d4c15f d9c55c dec958 e3cd54 e8d14f edd54a f2da44 f7de3d fce235 fee838",
   gray: "000000 ffffff",
   coolwarm:
     "3b4cc0 465dce 516ddb 5d7ce6 698bef 7699f6 83a6fb 90b2fe 9dbdff aac7fd b7cffa c3d5f4 " +
@@ -25,7 +26,6 @@ const STOPS = {
 };
 
 export const COLORMAPS = Object.keys(STOPS);
-export const SCALES = ["channel", "layer", "zero"];
 
 /** The codes above this one are -inf, +inf and NaN. */
 const TOP_CODE = 252;

@@ -70,9 +70,12 @@ export function valuePanel(model, signal) {
     const shared = model.get("mode") === "single" || isShared(model);
     const words = model.get("scale") === "zero" ? ["−max", "+max"] : ["min", "max"];
     low.textContent = shared ? formatShort(range[0]) : words[0];
-    high.textContent = constant || !shared ? words[1] : formatShort(range[1]);
-    if (constant && shared) low.textContent = `constant ${formatShort(range[0])}`;
-    high.hidden = gradient.hidden = constant && shared;
+    high.textContent = shared ? formatShort(range[1]) : words[1];
+    gradient.hidden = constant && shared;
+    if (gradient.hidden) {
+      low.textContent = `constant ${formatShort(range[0])}`;
+      high.textContent = "";
+    }
     gradient.style.backgroundImage = colormapGradient(
       colormapName(model.get("colormap"), model.get("scale")),
     );

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 import resnet_widgets.widgets
 from resnet_widgets.frame import Frame
 
 _WIDGETS = Path(resnet_widgets.widgets.__file__).parent
 _STUB = Path(__file__).with_name("stub.js")
-_PAGE = """<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="/widgets.css">
+_PAGE = b"""<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="/widgets.css">
 <body style="margin: 20px"><div id="place"></div>"""
 
 
@@ -27,13 +27,16 @@ def site() -> Iterator[str]:
     """Address at which this machine serves the widgets' files, and an empty page."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # one connection for all files
+
         def do_GET(self) -> None:
             if self.path != "/":
                 return super().do_GET()
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(_PAGE)))
             self.end_headers()
-            self.wfile.write(_PAGE.encode())
+            self.wfile.write(_PAGE)
             return None
 
         def log_message(self, *_args: Any) -> None:
@@ -60,8 +63,16 @@ def default_state(widget: type) -> dict[str, Any]:
     }
 
 
+@pytest.fixture(scope="session")
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    context = chromium.new_context(viewport={"width": 1040, "height": 800})
+    context.set_default_timeout(5_000)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def show(chromium: Browser, site: str) -> Iterator[Callable[..., Page]]:
+def show(context: BrowserContext, site: str) -> Iterator[Callable[..., Page]]:
     """Opens a page that shows one widget, beside whatever it is connected to.
 
     At the end of the test nothing must have gone wrong in the page.
@@ -76,15 +87,11 @@ def show(chromium: Browser, site: str) -> Iterator[Callable[..., Page]]:
         *,
         width: int = 480,
         others: dict[str, tuple[str, type, dict[str, Any]]] | None = None,
-        dark: bool = False,
         **state: Any,
     ) -> Page:
-        page = chromium.new_page(
-            viewport={"width": 1040, "height": 800},
-            color_scheme="dark" if dark else "light",
-        )
-        page.set_default_timeout(5_000)
+        page = context.new_page()
         page.on("pageerror", lambda error: problems.append(error.message))
+        page.on("dialog", lambda dialog: (problems.append(dialog.message), dialog.dismiss()))
         pages.append(page)
         page.goto(site)
         page.add_script_tag(path=_STUB, type="module")

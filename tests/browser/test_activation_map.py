@@ -1,0 +1,465 @@
+"""ActivationMap in Chromium: pixels against numpy, marks, cursor, sheet, bars, errors."""
+
+from __future__ import annotations
+
+import matplotlib
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from resnet_widgets.widgets import ActivationMap
+
+from .painted import NO_NUMBER, colored, next_frame, pixels, shown_values, table
+
+CELLS = ".rw-picture .rw-cells"
+SHEET = ".rw-sheet .rw-cells"
+
+
+@pytest.fixture(scope="module")
+def conv():
+    """Before a ReLU: values of both signs, of very different size in each channel."""
+    rng = np.random.default_rng(3)
+    return (rng.normal(size=(6, 8, 5)) * [1, 20, 0.1, 3, 7] + 0.5).astype(np.float32)
+
+
+@pytest.fixture
+def show_map(show, conv):
+    def show_it(array=conv, **state):
+        return show("activation_map.js", ActivationMap, {"conv": array}, layer="conv", **state)
+
+    return show_it
+
+
+def wait_shown(page, channel, layer="conv"):
+    page.wait_for_selector(f"{CELLS}[data-shown='{layer}#{channel}']")
+
+
+def trait(page, name):
+    return page.evaluate("(name) => stub.models.shown.get(name)", name)
+
+
+def update(page, **values):
+    page.evaluate("(values) => stub.models.shown.update(values)", values)
+
+
+def move_to_cell(page, row, column, shape=(6, 8)):
+    box = page.locator(CELLS).bounding_box()
+    x = box["x"] + (column + 0.5) * box["width"] / shape[1]
+    page.mouse.move(x, box["y"] + (row + 0.5) * box["height"] / shape[0])
+
+
+def test_colormaps_are_those_of_matplotlib(show_map):
+    page = show_map()
+    names = page.evaluate("async () => (await import('/colors.js')).COLORMAPS")
+    assert [*names] == ["viridis", "magma", "cividis", "gray", "coolwarm"]
+    assert set(ActivationMap.class_traits()["colormap"].values) == {"auto", *names}
+    for name in names:
+        wanted = matplotlib.colormaps[name](np.arange(256)) * 255
+        assert np.abs(table(page, name) - wanted).max() <= 3, name
+
+
+@pytest.mark.parametrize("colormap", ["auto", "gray"])
+@pytest.mark.parametrize("scale", ["channel", "layer", "zero", "limits"])
+def test_every_cell_has_the_colour_of_its_value(show_map, conv, scale, colormap):
+    limits = [-1.0, 2.0] if scale == "limits" else []
+    state = {"scale": "channel" if limits else scale, "limits": limits}
+    page = show_map(channel=3, colormap=colormap, **state)
+    wait_shown(page, 3)
+    plane = conv[:, :, 3]
+    low, high = {
+        "channel": (plane.min(), plane.max()),
+        "layer": (conv.min(), conv.max()),
+        "zero": (-np.abs(plane).max(), np.abs(plane).max()),
+        "limits": (-1, 2),
+    }[scale]
+    name = {"auto": "coolwarm" if scale == "zero" else "viridis"}.get(colormap, colormap)
+    wanted = colored(shown_values(conv, 3), float(low), float(high), table(page, name))
+    np.testing.assert_array_equal(pixels(page, CELLS), wanted)
+
+
+def test_another_channel_is_painted_without_asking_the_kernel(show_map, conv):
+    page = show_map()
+    wait_shown(page, 0)
+    update(page, channel=4)
+    wait_shown(page, 4)
+    plane = conv[:, :, 4]
+    wanted = colored(
+        shown_values(conv, 4), float(plane.min()), float(plane.max()), table(page, "viridis")
+    )
+    np.testing.assert_array_equal(pixels(page, CELLS), wanted)
+    assert page.evaluate("stub.models.store.sent.length") == 1
+    expect(page.locator(".rw-title").first).to_contain_text("ch 4 of 5")
+
+
+def test_a_channel_beyond_the_last_shows_the_last(show_map):
+    page = show_map(channel=99)
+    wait_shown(page, 4)
+
+
+def test_cells_are_crisp_at_any_size(show_map):
+    page = show_map(width=480)
+    wait_shown(page, 0)
+    cells = page.locator(CELLS)
+    assert cells.evaluate("(canvas) => [canvas.width, canvas.height]") == [8, 6]
+    expect(cells).to_have_css("image-rendering", "pixelated")
+    box = cells.bounding_box()
+    assert box["width"] / box["height"] == pytest.approx(8 / 6, rel=0.01)
+
+
+def test_legend_and_histogram_name_the_range_in_force(show_map, conv):
+    page = show_map(channel=3)
+    wait_shown(page, 3)
+    legend = page.locator(".rw-legend > span")
+    plane = conv[:, :, 3]
+
+    def numbers():
+        return [text.replace("−", "-") for text in legend.all_inner_texts() if text]
+
+    assert numbers() == [f"{plane.min():.2f}", f"{plane.max():.2f}"]
+    page.get_by_label("Range of the colours").select_option("layer")
+    assert numbers() == [f"{conv.min():.2f}", f"{conv.max():.2f}"]
+    page.get_by_label("Range of the colours").select_option("zero")
+    assert numbers() == [f"{-np.abs(plane).max():.2f}", f"{np.abs(plane).max():.2f}"]
+    assert "coolwarm" in page.get_by_label("Colormap").inner_text()
+    assert trait(page, "scale") == "zero"
+    saved = page.evaluate("stub.models.shown.saved")
+    assert saved == [{"scale": "layer"}, {"scale": "zero"}]
+
+
+def test_cells_without_a_number_are_marked_and_named(show_map, conv):
+    odd = conv.copy()
+    odd[0, 0, 0], odd[1, 2, 0], odd[3, 4, 0] = np.nan, np.inf, -np.inf
+    page = show_map(odd)
+    wait_shown(page, 0)
+    seen = pixels(page, CELLS)
+    marked = [(0, 0), (1, 2), (3, 4)]
+    assert all(tuple(seen[cell][:3]) == NO_NUMBER for cell in marked)
+    plane = odd[:, :, 0][np.isfinite(odd[:, :, 0])]
+    rest = np.isfinite(odd[:, :, 0])
+    wanted = colored(
+        shown_values(odd, 0), float(plane.min()), float(plane.max()), table(page, "viridis")
+    )
+    np.testing.assert_array_equal(seen[rest], wanted[rest])
+    marks = pixels(page, ".rw-marks")
+    size = marks.shape[1] / 8
+    inked = [
+        (row, column)
+        for row in range(6)
+        for column in range(8)
+        if marks[int(row * size) : int((row + 1) * size), int(column * size) :, 3][
+            1:-1, 1 : int(size) - 1
+        ].any()
+    ]
+    assert inked == marked
+    assert page.locator(".rw-mark-list > li").all_inner_texts() == ["1 −∞", "1 +∞", "1 NaN"]
+
+
+def test_values_beyond_the_limits_are_marked_and_counted(show_map, conv):
+    page = show_map(limits=[-1.0, 1.5])
+    wait_shown(page, 0)
+    values = shown_values(conv, 0)
+    below, above = int((values < -1).sum()), int((values > 1.5).sum())
+    assert below
+    assert above
+    assert page.locator(".rw-mark-list > li").all_inner_texts() == [
+        f"{below} below the range",
+        f"{above} above the range",
+    ]
+    marks = pixels(page, ".rw-marks")[:, :, 3]
+    size = marks.shape[1] / 8
+    for row, column in np.ndindex(6, 8):
+        top, left = int((row + 0.5) * size), int((column + 0.5) * size)
+        upper = marks[int(row * size) + 1 : top, left : int((column + 1) * size) - 1]
+        lower = marks[top : int((row + 1) * size) - 1, int(column * size) + 1 : left]
+        assert bool(upper.any()) == (values[row, column] > 1.5)
+        assert bool(lower.any()) == (values[row, column] < -1)
+    update(page, limits=[])
+    next_frame(page)
+    expect(page.locator(".rw-marks")).to_be_hidden()
+    expect(page.locator(".rw-mark-list")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("value", "note"), [(0, "dead: all zero for this photo"), (1.25, "constant 1.25")]
+)
+def test_a_constant_channel_looks_constant_and_says_so(show_map, value, note):
+    page = show_map(np.full((4, 4, 2), value, np.float32))
+    wait_shown(page, 0)
+    assert len(np.unique(pixels(page, CELLS).reshape(-1, 4), axis=0)) == 1
+    expect(page.locator(".rw-picture .rw-chip")).to_have_text(note)
+    expect(page.locator(".rw-legend")).to_have_text(f"constant {value:.2f}")
+
+
+def test_share_of_zeros(show_map):
+    array = np.zeros((10, 10, 1), np.float32)
+    array[:3] = 2
+    page = show_map(array)
+    expect(page.locator(".rw-values .rw-title")).to_contain_text("share of zeros 70 %")
+
+
+def test_the_pointer_sets_the_cursor_once_a_cell(show_map, conv):
+    page = show_map()
+    wait_shown(page, 0)
+    move_to_cell(page, 2, 5)
+    page.mouse.move(0, 0)
+    move_to_cell(page, 2, 5)
+    assert trait(page, "cursor") == pytest.approx([5 / 8, 2 / 6, 6 / 8, 3 / 6])
+    reading = page.locator(".rw-reading")
+    expect(reading).to_contain_text("row 2 col 5 ≈ ")
+    number = float(reading.inner_text().split("≈")[1].replace("−", "-"))
+    assert number == pytest.approx(conv[2, 5, 0], abs=float(np.ptp(conv[:, :, 0])) / 500)
+    here = page.locator(".rw-cursor").bounding_box()
+    cells = page.locator(CELLS).bounding_box()
+    assert here["x"] - cells["x"] == pytest.approx(5 / 8 * cells["width"], abs=1)
+    assert here["height"] == pytest.approx(cells["height"] / 6, abs=1)
+    before = page.evaluate("stub.models.shown.saved.length")
+    box = page.locator(CELLS).bounding_box()
+    for step in range(4):
+        page.mouse.move(
+            box["x"] + 5.5 / 8 * box["width"] + step, box["y"] + 2.5 / 6 * box["height"]
+        )
+    assert page.evaluate("stub.models.shown.saved.length") == before
+    page.mouse.move(0, 0)
+    assert trait(page, "cursor") == []
+    expect(page.locator(".rw-cursor")).to_be_hidden()
+
+
+def test_the_cursor_of_a_coarser_map_covers_a_block(show_map, conv):
+    page = show_map(cursor=[0.5, 0, 1, 0.5])
+    wait_shown(page, 0)
+    reading = page.locator(".rw-reading")
+    expect(reading).to_contain_text("row 0–2 col 4–7 mean ≈ ")
+    number = float(reading.inner_text().split("≈")[1].replace("−", "-"))
+    assert number == pytest.approx(shown_values(conv, 0)[:3, 4:].mean(), abs=1e-3)
+
+
+def test_arrow_keys_move_the_cursor_and_no_key_gets_out(show_map):
+    page = show_map()
+    wait_shown(page, 0)
+    page.locator(".rw-picture").focus()
+    for key in ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp", "ArrowUp", "x"]:
+        page.keyboard.press(key)
+    assert trait(page, "cursor") == pytest.approx([3 / 8, 2 / 6, 4 / 8, 3 / 6])
+    for _ in range(9):
+        page.keyboard.press("ArrowUp")
+    assert trait(page, "cursor")[1] == 0
+    page.keyboard.press("Escape")
+    assert trait(page, "cursor") == []
+    assert page.evaluate("stub.keys") == []
+
+
+def test_the_picture_says_what_it_is(show_map):
+    page = show_map(np.linspace(0, 2, 16, dtype=np.float32).reshape(4, 4, 1))
+    picture = page.locator(".rw-picture")
+    expect(picture).to_have_attribute("aria-label", "conv, channel 0 of 1, from 0.00 to 2.00")
+
+
+def test_an_error_from_the_kernel_is_shown_and_the_map_goes_on(show_map):
+    page = show_map()
+    wait_shown(page, 0)
+    update(page, layer="missing")
+    expect(page.get_by_role("alert").filter(visible=True)).to_have_text("no frame of missing")
+    expect(page.locator(".rw-picture")).to_be_hidden()
+    update(page, layer="conv")
+    expect(page.locator(".rw-picture")).to_be_visible()
+    expect(page.get_by_role("alert").filter(visible=True)).to_have_count(0)
+
+
+def test_the_error_trait_is_shown_as_text(show_map):
+    page = show_map(error="<img src=x onerror=alert(1)>")
+    expect(page.get_by_role("alert").filter(visible=True)).to_have_text(
+        "<img src=x onerror=alert(1)>"
+    )
+
+
+def test_while_a_frame_is_on_its_way_the_map_says_so(show, conv):
+    frames = {"conv": conv, "other": conv * 2, "third": conv[:, :, :3]}
+    page = show("activation_map.js", ActivationMap, frames, layer="conv")
+    wait_shown(page, 0)
+    page.evaluate("stub.holding = true")
+    update(page, layer="other")
+    expect(page.locator(".rw-map-stage .rw-empty")).to_have_text("Computing…")
+    update(page, layer="third")
+    expect(page.locator(".rw-title").first).to_have_text("third")
+    page.evaluate("stub.release()")
+    assert [want["layer"] for want in page.evaluate("stub.models.store.sent")] == [
+        "conv",
+        "other",
+        "third",
+    ]
+    page.evaluate("stub.release()")
+    wait_shown(page, 0, "third")
+    expect(page.locator(".rw-map-stage .rw-empty")).to_be_hidden()
+
+
+def test_a_forgotten_frame_is_asked_for_again(show_map):
+    page = show_map()
+    wait_shown(page, 0)
+    page.evaluate("stub.models.store.receive({ kind: 'forget', photo: null }, [])")
+    page.wait_for_function("() => stub.models.store.sent.length === 2")
+
+
+def test_without_a_layer_it_says_so(show_map):
+    page = show_map()
+    wait_shown(page, 0)
+    update(page, layer="")
+    expect(page.get_by_text("No layer")).to_be_visible()
+    expect(page.locator(".rw-values")).to_be_hidden()
+
+
+def test_the_panel_can_be_drawn_elsewhere(show_map):
+    page = show_map(values=False)
+    wait_shown(page, 0)
+    expect(page.locator(".rw-map-aside")).to_be_hidden()
+    page.evaluate(
+        """async () => {
+          const el = document.createElement("div");
+          el.id = "elsewhere";
+          document.body.append(el);
+          await stub.exports.shown.renderValues({ el, signal: stub.signal, host: stub.host });
+        }"""
+    )
+    panel = page.locator("#elsewhere")
+    expect(panel.locator(".rw-legend")).to_be_visible()
+    panel.get_by_label("Colormap").select_option("magma")
+    assert trait(page, "colormap") == "magma"
+
+
+def test_a_view_that_is_gone_listens_to_nothing(show_map):
+    page = show_map()
+    wait_shown(page, 0)
+    assert page.evaluate("stub.models.shown.listening()") > 0
+    page.evaluate("stub.end()")
+    assert page.evaluate("stub.models.shown.listening()") == 0
+
+
+class TestSheet:
+    @pytest.mark.parametrize("scale", ["channel", "layer", "zero"])
+    def test_enlarged_tiles_are_exact(self, show_map, conv, scale):
+        page = show_map(mode="grid", order="strength", scale=scale)
+        page.wait_for_selector(f"{SHEET}[data-shown=conv]")
+        seen = pixels(page, SHEET)
+        tile_width, tile_height = 72, 54
+        name = "coolwarm" if scale == "zero" else "viridis"
+        rows = np.arange(tile_height) * 6 // tile_height
+        columns = np.arange(tile_width) * 8 // tile_width
+        order = np.argsort(-conv.mean((0, 1)), kind="stable")
+        for position, channel in enumerate(order):
+            plane = conv[:, :, channel]
+            reach = float(np.abs(plane).max())
+            low, high = {
+                "channel": (float(plane.min()), float(plane.max())),
+                "layer": (float(conv.min()), float(conv.max())),
+                "zero": (-reach, reach),
+            }[scale]
+            cells = colored(shown_values(conv, channel), low, high, table(page, name))
+            left = position * (tile_width + 2)
+            np.testing.assert_array_equal(
+                seen[:tile_height, left : left + tile_width], cells[np.ix_(rows, columns)]
+            )
+            assert not seen[:tile_height, left + tile_width : left + tile_width + 2, 3].any()
+
+    def test_reduced_tiles_show_means_of_values(self, show_map):
+        big = np.random.default_rng(0).random((144, 144, 1), np.float32)
+        page = show_map(big, mode="grid", colormap="gray")
+        page.wait_for_selector(f"{SHEET}[data-shown=conv]")
+        blocks = shown_values(big, 0).reshape(72, 2, 72, 2).mean((1, 3))
+        steps = (blocks - big.min()) / np.ptp(big) * 255
+        seen = pixels(page, SHEET)[:72, :72, 0]
+        assert np.abs(seen - steps).max() <= 1.1
+
+    def test_click_and_keys_select_a_channel(self, show_map, conv):
+        page = show_map(np.tile(conv, 20), mode="grid", width=400)
+        page.wait_for_selector(f"{SHEET}[data-shown=conv]")
+        sheet = page.get_by_role("listbox")
+        box = sheet.bounding_box()
+        chosen = page.locator("[role=option]")
+        tile = chosen.bounding_box()
+        columns = round(box["width"] / (tile["width"] + 2))
+        page.mouse.click(
+            box["x"] + 2.5 * (tile["width"] + 2), box["y"] + 1.5 * (tile["height"] + 2)
+        )
+        assert trait(page, "channel") == columns + 2
+        expect(chosen).to_have_attribute("aria-posinset", str(columns + 3))
+        for key, channel in [
+            ("ArrowRight", columns + 3),
+            ("ArrowDown", 2 * columns + 3),
+            ("ArrowUp", columns + 3),
+            ("ArrowLeft", columns + 2),
+            ("End", 99),
+            ("Home", 0),
+            ("x", 0),
+        ]:
+            page.keyboard.press(key)
+            assert trait(page, "channel") == channel
+        assert page.evaluate("stub.keys") == []
+        expect(sheet).to_have_attribute("aria-label", "All 100 channels of conv")
+        identity = sheet.get_attribute("aria-activedescendant")
+        assert chosen.get_attribute("id") == identity
+
+    def test_the_chosen_tile_is_scrolled_to_within_the_sheet(self, show_map, conv):
+        page = show_map(np.tile(conv, 200), mode="grid", width=400)
+        page.wait_for_selector(f"{SHEET}[data-shown=conv]")
+        sheet = page.get_by_role("listbox")
+        update(page, channel=999)
+        page.wait_for_function("() => document.querySelector('.rw-sheet').scrollTop > 0")
+        tile, box = page.locator("[role=option]").bounding_box(), sheet.bounding_box()
+        assert tile["y"] + tile["height"] <= box["y"] + box["height"] + 1
+        assert page.evaluate("window.scrollY") == 0
+
+    def test_hovering_names_the_tile(self, show_map, conv):
+        page = show_map(mode="grid", order="strength")
+        page.wait_for_selector(f"{SHEET}[data-shown=conv]")
+        box = page.locator(SHEET).bounding_box()
+        page.mouse.move(box["x"] + 80, box["y"] + 10)
+        means = conv.mean((0, 1))
+        channel = int(np.argsort(-means)[1])
+        expect(page.locator(".rw-tip")).to_have_text(
+            f"ch {channel} · strength {means[channel]:.2f}".replace("-", "−")
+        )
+        page.mouse.move(box["x"] + 73, box["y"] + 300)
+        expect(page.locator(".rw-tip")).to_be_hidden()
+
+    def test_the_title_counts_dead_channels(self, show_map, conv):
+        array = np.maximum(conv, 0)
+        array[:, :, [1, 3]] = 0
+        page = show_map(array, mode="grid")
+        expect(page.locator(".rw-title").first).to_contain_text("by index · 2 dead")
+
+
+class TestVector:
+    LABELS = ("<b>tench</b>", "goldfish", "great white shark")
+
+    @pytest.fixture
+    def page(self, show_map):
+        values = np.array([0.2, 0.7, 0.1], np.float32)
+        return show_map(values, labels=[*self.LABELS])
+
+    def test_bars_carry_labels_and_exact_values(self, page):
+        rows = page.locator(".rw-row")
+        expect(rows).to_have_count(3)
+        assert [text.split("\n")[0] for text in rows.all_inner_texts()] == [
+            "goldfish",
+            "<b>tench</b>",
+            "great white shark",
+        ]
+        expect(rows.first).to_contain_text("0.7")
+        expect(page.locator(".rw-title").first).to_contain_text("3 values")
+        widths = page.locator(".rw-row-bar").evaluate_all(
+            "(bars) => bars.map((b) => b.style.width)"
+        )
+        assert float(widths[1].rstrip("%")) == pytest.approx(100 * 0.2 / 0.7, rel=1e-3)
+
+    def test_a_click_selects(self, page):
+        page.locator(".rw-row").nth(2).click()
+        assert trait(page, "channel") == 2
+        expect(page.locator(".rw-row[aria-pressed=true]")).to_contain_text("great white shark")
+
+    def test_many_values_are_a_strip_and_a_list_of_the_largest(self, show_map):
+        values = np.linspace(0, 1, 500, dtype=np.float32)
+        page = show_map(values, channel=7)
+        expect(page.locator(".rw-row")).to_have_count(11)
+        expect(page.locator(".rw-row").last).to_contain_text("ch 7")
+        strip = page.locator(".rw-vector .rw-bars-box").bounding_box()
+        page.mouse.click(strip["x"] + strip["width"] / 2, strip["y"] + 5)
+        assert trait(page, "channel") == pytest.approx(250, abs=1)

@@ -1,0 +1,186 @@
+"""ChannelSlider in Chromium: keys, pointer, ARIA, order, play."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from resnet_widgets.widgets import ChannelSlider
+
+STRENGTH = np.array([3, 0, 5, 1, 4, 2, 0.5, 6], np.float32)
+BY_STRENGTH = [7, 2, 4, 0, 5, 3, 6, 1]
+
+
+@pytest.fixture
+def show_slider(show):
+    def show_it(strength=STRENGTH, **state):
+        frames = {"conv": np.broadcast_to(strength, (2, 2, len(strength)))}
+        page = show("channel_slider.js", ChannelSlider, frames, layer="conv", **state)
+        if state.get("store", "") is not None:
+            page.wait_for_selector("[aria-valuetext*=strength]")
+        return page
+
+    return show_it
+
+
+def value(page):
+    return page.evaluate("stub.models.shown.get('value')")
+
+
+def saved_values(page):
+    saved = page.evaluate("stub.models.shown.saved")
+    return [batch["value"] for batch in saved if "value" in batch]
+
+
+def press(page, *keys):
+    page.get_by_role("slider").focus()
+    seen = []
+    for key in keys:
+        page.keyboard.press(key)
+        seen.append(value(page))
+    return seen
+
+
+def test_keys_walk_through_all_channels(show_slider):
+    page = show_slider(value=2)
+    assert press(page, "ArrowRight", "ArrowUp", "ArrowLeft", "ArrowDown") == [3, 4, 3, 2]
+    assert press(page, "End", "ArrowRight", "PageDown", "Home", "ArrowLeft") == [7, 7, 6, 0, 0]
+    assert press(page, "PageUp", "x") == [1, 1]
+    assert page.evaluate("stub.keys") == []
+
+
+def test_keys_follow_the_order(show_slider):
+    page = show_slider(value=7, order="strength")
+    assert [7, *press(page, *["ArrowRight"] * 7)] == BY_STRENGTH
+
+
+def test_a_reader_hears_channel_and_strength(show_slider):
+    page = show_slider(value=4, order="strength", description="Filter")
+    slider = page.get_by_role("slider", name="Filter")
+    expect(slider).to_have_attribute("aria-valuetext", "channel 4 of 8, strength 4.00")
+    for name, number in [("now", "2"), ("min", "0"), ("max", "7")]:
+        expect(slider).to_have_attribute(f"aria-value{name}", number)
+
+
+def test_a_drag_ends_where_the_pointer_does(show_slider):
+    page = show_slider()
+    box = page.get_by_role("slider").bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 2, y)
+    page.mouse.down()
+    for step in range(1, 30):
+        page.mouse.move(box["x"] + step / 30 * box["width"], y)
+    page.mouse.move(box["x"] + 5.5 / 8 * box["width"], y + 300)
+    page.mouse.up()
+    page.wait_for_function("() => stub.models.shown.get('value') === 5")
+    page.mouse.move(box["x"] + 2, y)
+    assert value(page) == 5
+    # The kernel hears each position once, and the last one last.
+    sent = saved_values(page)
+    assert sent[-1] == 5
+    assert all(a != b for a, b in pairwise(sent))
+
+
+def test_a_burst_of_moves_sets_the_value_once_a_frame(show_slider):
+    page = show_slider(np.ones(200, np.float32))
+    page.get_by_role("slider").evaluate(
+        """async (track) => {
+          const box = track.getBoundingClientRect();
+          const move = (share) => track.dispatchEvent(new PointerEvent("pointermove",
+            { pointerId: 1, clientX: box.left + share * box.width }));
+          track.hasPointerCapture = () => true;
+          await new Promise(requestAnimationFrame);
+          for (let i = 0; i < 100; i++) move((i + 0.5) / 100);
+        }"""
+    )
+    page.wait_for_function("() => stub.models.shown.get('value') === 199")
+    assert saved_values(page) == [1, 199]
+
+
+def test_the_thumb_is_the_bar_of_its_channel(show_slider):
+    page = show_slider(value=3, order="strength")
+    box, thumb = page.locator(".rw-bars-box").bounding_box(), page.locator(".rw-thumb")
+    place = thumb.bounding_box()
+    center = (place["x"] + place["width"] / 2 - box["x"]) / box["width"]
+    assert center == pytest.approx(5.5 / 8, abs=0.01)
+    share = thumb.evaluate("(thumb) => Number(thumb.style.getPropertyValue('--rw-share'))")
+    assert share == pytest.approx(1 / 6, rel=1e-6)
+    path = page.locator(".rw-bars path").get_attribute("d")
+    heights = [float(part.split("v-")[1].split("h")[0]) for part in path.split("M")[1:7]]
+    assert heights == sorted(heights, reverse=True)
+
+
+def test_more_channels_than_pixels_are_all_in_reach(show_slider):
+    page = show_slider(np.arange(2048, dtype=np.float32), value=1000)
+    assert press(page, "ArrowRight", "ArrowRight", "End") == [1001, 1002, 2047]
+    bars = page.locator(".rw-bars path").get_attribute("d").count("M")
+    assert bars <= page.get_by_role("slider").bounding_box()["width"]
+
+
+def test_choosing_an_order_keeps_the_channel(show_slider):
+    page = show_slider(value=2)
+    page.get_by_label("Order of the channels").select_option("strength")
+    assert value(page) == 2
+    expect(page.get_by_role("slider")).to_have_attribute("aria-valuenow", "1")
+
+
+def test_playing_goes_to_the_end_and_stops(show_slider):
+    page = show_slider(value=2, order="strength", speed=60)
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("() => !stub.models.shown.get('playing')")
+    assert saved_values(page) == BY_STRENGTH[2:]
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("() => !stub.models.shown.get('playing')")
+    assert saved_values(page)[-8:] == BY_STRENGTH
+
+
+def test_two_views_play_at_the_pace_of_one(show_slider):
+    page = show_slider(speed=60)
+    page.evaluate(
+        """async () => {
+          const el = document.body.appendChild(document.createElement("div"));
+          const { default: widget } = await import("/channel_slider.js");
+          const { signal, host } = stub;
+          await widget.render({ model: stub.models.shown, el, signal, host });
+        }"""
+    )
+    page.evaluate("stub.models.shown.update({ playing: true })")
+    page.wait_for_function("() => !stub.models.shown.get('playing')")
+    assert saved_values(page) == [*range(1, 8)]
+
+
+def test_a_hand_on_the_slider_stops_the_play(show_slider):
+    page = show_slider(playing=True, speed=0.1)
+    page.get_by_role("slider").click()
+    assert page.evaluate("stub.models.shown.get('playing')") is False
+
+
+def test_a_layer_with_fewer_channels_pulls_the_value_in(show_slider):
+    page = show_slider(value=500)
+    page.wait_for_function("() => stub.models.shown.get('value') === 7")
+
+
+def test_alone_it_counts(show_slider):
+    page = show_slider(store=None, count=12, value=4)
+    slider = page.get_by_role("slider")
+    expect(slider).to_have_attribute("aria-valuetext", "channel 4 of 12")
+    expect(page.get_by_label("Order of the channels")).to_be_hidden()
+    assert press(page, "End") == [11]
+    page.evaluate("stub.models.shown.update({ count: 5 })")
+    expect(slider).to_have_attribute("aria-valuemax", "4")
+
+
+def test_without_channels_it_is_disabled(show_slider):
+    page = show_slider(store=None, count=0)
+    slider = page.get_by_role("slider")
+    expect(slider).to_have_attribute("aria-disabled", "true")
+    assert press(page, "ArrowRight", "End") == [0, 0]
+
+
+def test_a_view_that_is_gone_listens_to_nothing(show_slider):
+    page = show_slider()
+    page.evaluate("stub.end()")
+    assert page.evaluate("stub.models.shown.listening()") == 0
