@@ -33,6 +33,11 @@ export function becomeRoot(el, signal) {
     if (!el.parentElement?.closest(".rw")) event.stopPropagation();
   };
   el.addEventListener("keydown", stop, { signal });
+  // Notebook 7 listens before we can stop anything; it passes over an element with this mark, but
+  // looks for it on the one that has the focus only.
+  const mark = (/** @type {Event} */ event) =>
+    /** @type {HTMLElement} */ (event.target).setAttribute("data-lm-suppress-shortcuts", "true");
+  el.addEventListener("focusin", mark, { signal });
 }
 
 /**

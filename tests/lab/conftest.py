@@ -24,7 +24,7 @@ def open_notebook(server: Server, chromium: Browser) -> Iterator[Callable[..., N
     context.set_default_timeout(60_000)
     opened: list[Notebook] = []
 
-    def open_it(*cells: str, file: Path | None = None) -> Notebook:
+    def open_it(*cells: str, file: Path | None = None, view: str = "doc/tree") -> Notebook:
         path = file.name if file else f"cells-{len(list(server.root.iterdir()))}.ipynb"
         if file:
             (server.root / path).write_bytes(file.read_bytes())
@@ -34,7 +34,7 @@ def open_notebook(server: Server, chromium: Browser) -> Iterator[Callable[..., N
                 metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
             )
             nbformat.write(notebook, server.root / path)
-        opened.append(Notebook(server, context.new_page(), path))
+        opened.append(Notebook(server, context.new_page(), path, view))
         return opened[-1]
 
     yield open_it

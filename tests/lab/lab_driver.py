@@ -80,6 +80,7 @@ class Server:
             "--ServerApp.disable_check_xsrf=True",
             "--IdentityProvider.token=",
             "--LabApp.expose_app_in_browser=True",
+            "--JupyterNotebookApp.expose_app_in_browser=True",
             "--LabApp.extension_manager=readonly",
             "--LabApp.news_url=",
         ]
@@ -122,23 +123,24 @@ class Server:
 
 
 class Notebook:
-    """One notebook, open in one page of JupyterLab, with a kernel of its own.
+    """One notebook, open in one page of JupyterLab or Notebook 7, with a kernel of its own.
 
     Args:
         server: Where it is served.
         page: Empty page to open it in.
         path: File name of the notebook, seen from `server.root`.
+        view: Front of its address: `"doc/tree"` for JupyterLab, `"notebooks"` for Notebook 7.
     """
 
-    def __init__(self, server: Server, page: Page, path: str) -> None:
-        self.server, self.page, self.path = server, page, path
+    def __init__(self, server: Server, page: Page, path: str, view: str = "doc/tree") -> None:
+        self.server, self.page, self.path, self.view = server, page, path, view
         self._open()
         self.kernel_id = page.evaluate(
             "() => jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.id"
         )
 
     def _open(self) -> None:
-        self.page.goto(f"{self.server.url}/doc/tree/{self.path}")
+        self.page.goto(f"{self.server.url}/{self.view}/{self.path}")
         self.wait_until_connected()
 
     def wait_until_connected(self) -> None:

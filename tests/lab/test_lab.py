@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from explorer_page import ExplorerPage, drag
 from pictures import TOLERANCE, differ_by, pixels_of, viridis
 
@@ -54,8 +55,9 @@ def test_parts_work_in_a_plain_box_while_a_cell_runs(open_notebook):
     assert notebook.evaluate("asked") == ["noise"]
 
 
-def test_keys_pressed_in_a_widget_stay_there(open_notebook):
-    notebook = open_notebook(PARTS, "pass")
+@pytest.mark.parametrize("view", ["doc/tree", "notebooks"], ids=["JupyterLab", "Notebook 7"])
+def test_keys_pressed_in_a_widget_stay_there(open_notebook, view):
+    notebook = open_notebook(PARTS, "pass", view=view)
     notebook.run_all()
     notebook.page.wait_for_selector("canvas[data-shown]")
     for part in (notebook.page.get_by_role("slider"), notebook.page.locator(".rw-picture")):
