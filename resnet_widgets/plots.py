@@ -169,8 +169,7 @@ def _map(
         np.ma.masked_where(~finite, plane.astype(np.float64)),
         cmap=colours,
         vmin=low,
-        # Without a range of its own a constant would be drawn mid-scale.
-        vmax=high if high > low else low + max(1.0, abs(low)),
+        vmax=high,  # a constant, low == high, gets the lowest colour
         interpolation="nearest",
     )
     return said

@@ -532,6 +532,7 @@ def test_a_saved_model(name, kind, tmp_path):
     model.save(path)
     loaded = load_model(kind(path))
     assert_same_weights(loaded, model)
+    assert not loaded.compiled  # a loss of one's own would have to be found for that
     assert describe(loaded).title == f"small, {name}"
     assert describe(loaded).input_size == (32, 48)
 
@@ -706,7 +707,7 @@ def behind(first) -> keras.Model:
     """A small network with ResNet's layer names, nested, behind something of one's own."""
     inputs = keras.Input((16, 16, 3))
     x = keras.layers.Conv2D(4, 3, name="conv1_conv")(inputs)
-    x = keras.layers.BatchNormalization(name="conv1_bn")(x)
+    x = keras.layers.BatchNormalization(name="conv1_bn")(x) * 2.0  # arithmetic, no preprocessing
     network = keras.Model(inputs, keras.layers.Activation("relu", name="conv2_block1_out")(x))
     inputs = keras.Input((16, 16, 3))
     return keras.Model(inputs, network(first(inputs)))

@@ -126,6 +126,12 @@ def test_strongest_first():
     assert "Strongest 4 of 5 channels" in texts(figure)
 
 
+def test_equally_strong_channels_stay_in_order():
+    cache = StubCache(a=np.tile(np.float32([1, 2]), (2, 2, 100)))
+    shown = maps(plot_channels(cache, PHOTO, "a", 20, order="strength"))
+    assert [axes.get_title() for axes in shown] == [f"ch {c}" for c in range(1, 41, 2)]
+
+
 def test_each_map_in_its_own_range():
     array = layer()
     figure = plot_channels(StubCache(a=array), PHOTO, "a", scale="channel")
