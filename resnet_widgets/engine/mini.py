@@ -30,7 +30,7 @@ MINI_LABELS = (
 )
 MINI_SIDE = 128
 WEIGHTS = files("resnet_widgets") / "weights" / "mini.npz"
-SHA256 = "unset"
+SHA256 = "488a123ddb146753ca15af9c6e6a03ea6aa4f2d0d12a568c35870a5ea9dca06e"
 
 # (first 1×1 and 3×3 channels, blocks, stride of the first block) of conv2 … conv5. ResNet50 has
 # 64, 128, 256 and 512 channels here.
@@ -115,4 +115,4 @@ def _block(x: Any, name: str, filters: int, stride: int, *, shortcut: bool) -> A
 
 def _conv_bn(x: Any, name: str, filters: int, kernel: int, **options: Any) -> Any:
     x = layers.Conv2D(filters, kernel, name=f"{name}_conv", **options, **_CONV)(x)
-    return layers.BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn", **_COMMON)(x)
+    return layers.BatchNormalization(axis=3, epsilon=1.001e-5, name=f"{name}_bn", **_COMMON)(x)
