@@ -169,6 +169,8 @@ async function renderExplorer({ model, el, signal, host }) {
     notes.hidden = !note || header.note.getAttribute("aria-expanded") !== "true";
     const [height, width] = model.get("about").size ?? [1, 1];
     photo.setAspect(width / height);
+    // A vector has no channels to lay out beside the bars that show it already.
+    gridBox.hidden = (rowOf(model.get("layer"))?.shape.length ?? 3) < 3;
   }
 
   function mark() {
@@ -282,6 +284,7 @@ async function renderExplorer({ model, el, signal, host }) {
   resized.observe(el);
   signal.addEventListener("abort", () => resized.disconnect());
 
+  widgets.picker.exports.dropTarget(el, signal);
   arrange();
   mark();
   fetchPicture();

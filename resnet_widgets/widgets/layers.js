@@ -196,7 +196,8 @@ export function figureOf(node) {
  * @param {Row} row
  */
 export function factsOf({ kind, shape, dtype, parameters, field }) {
-  const facts = [[kind, formatShape(shape), dtype].filter(Boolean).join(" · ")];
+  const unusual = dtype === "float32" ? "" : dtype;
+  const facts = [[kind, formatShape(shape), unusual].filter(Boolean).join(" · ")];
   if (parameters === 0) facts.push("no parameters");
   else if (parameters === 1) facts.push("1 parameter");
   else facts.push(`${parameters.toLocaleString("en")} parameters`);

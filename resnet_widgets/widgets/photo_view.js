@@ -74,17 +74,25 @@ export function photoView(signal, onPoint) {
     canvas.height = Math.round(side / aspect);
     const [left, top, right, bottom] = picture.box.map((edge) => edge * ratio);
     // The crop's place in the view fixes where the whole picture goes.
-    const scaleX = (inView.width * canvas.width) / (right - left);
-    const scaleY = (inView.height * canvas.height) / (bottom - top);
-    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    context.imageSmoothingQuality = "high";
-    context.drawImage(
-      bitmap,
-      inView.x * canvas.width - left * scaleX,
-      inView.y * canvas.height - top * scaleY,
+    const [x, y] = [inView.x * canvas.width, inView.y * canvas.height];
+    const [width, height] = [inView.width * canvas.width, inView.height * canvas.height];
+    const [scaleX, scaleY] = [width / (right - left), height / (bottom - top)];
+    /** @type {[number, number, number, number]} */
+    const all = [
+      x - left * scaleX,
+      y - top * scaleY,
       bitmap.width * scaleX,
       bitmap.height * scaleY,
-    );
+    ];
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    context.imageSmoothingQuality = "high";
+    context.drawImage(bitmap, ...all);
+    // What the model does not get to see is dimmed.
+    context.beginPath();
+    context.rect(...all);
+    context.rect(x, y, width, height);
+    context.fillStyle = "rgb(0 0 0 / 50%)";
+    context.fill("evenodd");
   }
 
   function point(/** @type {PointerEvent} */ event) {
