@@ -139,7 +139,7 @@ def test_the_selected_layer_is_shown_with_its_parents_open_and_its_facts(tree):
     assert page.locator("[aria-selected=true]").count() == 1
     assert page.locator(".rw-tree-facts").inner_text().split("\n") == [
         OUT,
-        "Activation · 28 × 28 × 512 · float32",
+        "Activation · 28 × 28 × 512",
         "no parameters",
         "sees 99 × 99 px, stride 8",
     ]
@@ -223,7 +223,7 @@ def test_positions_are_told_to_a_screen_reader(tree):
     assert item(page, OUT).evaluate("i => i.parentElement.role") == "group"
     assert item(page, OUT).get_attribute("aria-expanded") is None
     expect(item(page, OUT)).to_have_accessible_description(
-        "Activation · 28 × 28 × 512 · float32, not in the cache"
+        "Activation · 28 × 28 × 512, not in the cache"
     )
 
 

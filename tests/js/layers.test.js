@@ -176,7 +176,7 @@ test("a stage's size is that of its work: not of its input, padding or last pool
 test("facts: kind, shape, dtype, parameters and what a cell sees", () => {
   const field = { size: [99, 99], stride: [8, 8], start: [0, 0] };
   assert.deepEqual(factsOf(row("conv3_out", { parameters: 2359808, field })), [
-    "Conv2D · 28 × 28 × 512 · float32",
+    "Conv2D · 28 × 28 × 512",
     "2,359,808 parameters",
     "sees 99 × 99 px, stride 8",
   ]);
