@@ -7,6 +7,7 @@ import {
   colormapTable,
   colorRange,
   paintTile,
+  sharesRange,
 } from "./colors.js";
 import { channelOrder, element, formatShort, onChange, oncePerFrame, setTrait } from "./shared.js";
 
@@ -105,8 +106,8 @@ export function channelSheet(model, signal) {
     order = channelOrder(frame.strength, model.get("order"));
     layout = sheetLayout(frame.channels, width, frame.height / frame.width);
     const ratio = devicePixelRatio;
-    const scale = width * layout.height * ratio * ratio <= MOST_PIXELS ? ratio : 1;
-    const px = (/** @type {number} */ length) => Math.round(length * scale);
+    const zoom = width * layout.height * ratio * ratio <= MOST_PIXELS ? ratio : 1;
+    const px = (/** @type {number} */ length) => Math.round(length * zoom);
     canvas.style.width = `${width}px`;
     canvas.style.height = space.style.height = `${layout.height}px`;
     canvas.width = px(width);
@@ -118,10 +119,17 @@ export function channelSheet(model, signal) {
     const colors = new Uint32Array(256);
     const columns = cellSpans(frame.width, px(layout.tileWidth));
     const rows = cellSpans(frame.height, px(layout.tileHeight));
+    const scale = model.get("scale");
+    const limits = model.get("limits");
+    const common = sharesRange(model) ? colorRange(frame, 0, scale, limits) : null;
+    const own = scale === "channel" && !common;
+    if (own) channelColors(table, 0, 1, [0, 1], colors);
     for (let position = 0; position < order.length; position++) {
       const channel = order[position];
-      const range = colorRange(frame, channel, model.get("scale"), model.get("limits"));
-      channelColors(table, frame.low[channel], frame.high[channel], range, colors);
+      if (!own) {
+        const range = common ?? colorRange(frame, channel, scale, limits);
+        channelColors(table, frame.low[channel], frame.high[channel], range, colors);
+      }
       const { x, y } = rectOf(position);
       const plane = frame.plane(channel);
       paintTile(pixels, canvas.width, px(x), px(y), columns, rows, plane, frame.width, colors);

@@ -42,6 +42,8 @@ function pixel(/** @type {number[]} */ [red, green, blue]) {
   return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
+const NO_NUMBER_PIXEL = pixel(channelsOf(NO_NUMBER));
+
 /**
  * `auto` is viridis, and around zero a map whose middle is neutral.
  * @param {string} colormap
@@ -100,8 +102,14 @@ export function colorRange(frame, channel, scale, limits) {
   return [-reach, reach];
 }
 
+/** Whether one range holds for all channels that an ActivationMap's model shows. */
+export function sharesRange(/** @type {any} */ model) {
+  return model.get("scale") === "layer" || model.get("limits").length === 2;
+}
+
 /**
- * The pixel of each byte of one channel.
+ * The pixel of each byte of one channel. Where the range is its own they are those of any other
+ * channel, also of a constant one, which has no byte but 0.
  * @param {Uint32Array} table from `colormapTable`
  * @param {number} low of the channel
  * @param {number} high of the channel
@@ -110,12 +118,13 @@ export function colorRange(frame, channel, scale, limits) {
  */
 export function channelColors(table, low, high, range, into = new Uint32Array(256)) {
   const span = range[1] - range[0];
+  const start = span > 0 ? ((low - range[0]) / span) * 255 + 0.5 : 0;
+  const step = span > 0 ? (((high - low) / span) * 255) / TOP_CODE : 0;
   for (let code = 0; code <= TOP_CODE; code++) {
-    const value = low + (code / TOP_CODE) * (high - low);
-    const index = span > 0 ? Math.floor(((value - range[0]) / span) * 255 + 0.5) : 0;
-    into[code] = table[Math.max(0, Math.min(255, index))];
+    const index = start + code * step;
+    into[code] = table[index < 0 ? 0 : index >= 256 ? 255 : index | 0];
   }
-  into.fill(pixel(channelsOf(NO_NUMBER)), TOP_CODE + 1);
+  into.fill(NO_NUMBER_PIXEL, TOP_CODE + 1);
   return into;
 }
 
@@ -219,7 +228,7 @@ export function cellSpans(cells, size) {
  * @param {Uint32Array} out pixels of the picture
  * @param {number} stride its width
  * @param {number} x left edge of the rectangle
- * @param {number} y top edge; rows outside the picture are skipped
+ * @param {number} y top edge; rows below the picture are skipped
  * @param {{ start: Int32Array, end: Int32Array }} columns from `cellSpans`
  * @param {{ start: Int32Array, end: Int32Array }} rows from `cellSpans`
  * @param {Uint8Array} plane
@@ -228,16 +237,23 @@ export function cellSpans(cells, size) {
  */
 export function paintTile(out, stride, x, y, columns, rows, plane, width, colors) {
   const height = out.length / stride;
-  for (let j = 0; j < rows.start.length; j++) {
-    if (y + j < 0 || y + j >= height) continue;
-    let at = (y + j) * stride + x;
-    const [top, bottom] = [rows.start[j], rows.end[j]];
-    for (let i = 0; i < columns.start.length; i++) {
-      const [left, right] = [columns.start[i], columns.end[i]];
-      let code = plane[top * width + left];
-      if (right - left > 1 || bottom - top > 1)
-        code = meanCode(plane, width, left, right, top, bottom);
-      out[at++] = colors[code];
+  const across = columns.start.length;
+  for (let j = 0; j < rows.start.length && y + j < height; j++) {
+    const at = (y + j) * stride + x;
+    const top = rows.start[j];
+    const bottom = rows.end[j];
+    if (j > 0 && top === rows.start[j - 1] && bottom === rows.end[j - 1]) {
+      out.copyWithin(at, at - stride, at - stride + across);
+      continue;
+    }
+    for (let i = 0; i < across; i++) {
+      const left = columns.start[i];
+      const right = columns.end[i];
+      const alone = right - left === 1 && bottom - top === 1;
+      const code = alone
+        ? plane[top * width + left]
+        : meanCode(plane, width, left, right, top, bottom);
+      out[at + i] = colors[code];
     }
   }
 }

@@ -10,6 +10,7 @@ import {
   countMarks,
   histogram,
   MARK_NAMES,
+  sharesRange,
 } from "./colors.js";
 import { element, formatShare, formatShort, onChange, traitSelect } from "./shared.js";
 
@@ -67,7 +68,7 @@ export function valuePanel(model, signal) {
   function drawLegend(/** @type {[number, number]} */ range) {
     const constant = range[0] === range[1];
     // In a sheet of channels with a range each there are no numbers that hold for all.
-    const shared = model.get("mode") === "single" || isShared(model);
+    const shared = model.get("mode") === "single" || sharesRange(model);
     const words = model.get("scale") === "zero" ? ["−max", "+max"] : ["min", "max"];
     low.textContent = shared ? formatShort(range[0]) : words[0];
     high.textContent = shared ? formatShort(range[1]) : words[1];
@@ -133,11 +134,6 @@ export function valuePanel(model, signal) {
       draw();
     },
   };
-}
-
-/** Whether one range holds for all channels of the sheet. */
-function isShared(/** @type {any} */ model) {
-  return model.get("scale") === "layer" || model.get("limits").length === 2;
 }
 
 /** Numbers that are not zero, counted in equal bins from the smallest to the largest. */

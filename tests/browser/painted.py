@@ -49,7 +49,12 @@ def shown_values(array: np.ndarray, channel: int) -> np.ndarray:
     return low + frame.data[channel] / 252 * (high - low)
 
 
-def colored(values: np.ndarray, low: float, high: float, colors: np.ndarray) -> np.ndarray:
-    """Finite values as pixels: the nearest of 256 colours, those outside the range at its ends."""
-    steps = np.floor((values - low) / (high - low) * 255 + 0.5)
-    return colors[np.clip(steps, 0, 255).astype(int)]
+def colored(
+    array: np.ndarray, channel: int, low: float, high: float, colors: np.ndarray
+) -> np.ndarray:
+    """One channel as pixels: the nearest of 256 colours from `low` to `high`, the ends beyond."""
+    frame = Frame.from_activation(array)
+    first, last = float(frame.low[channel]), float(frame.high[channel])
+    start = (first - low) / (high - low) * 255 + 0.5
+    step = (last - first) / (high - low) * 255 / 252
+    return colors[np.clip(start + frame.data[channel] * step, 0, 255).astype(int)]
