@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,8 @@ class Widget(anywidget.AnyWidget):
 
 def message_of(error: BaseException) -> str:
     """What a person should read about `error`: its message, or its name where it has none."""
+    if isinstance(error, CancelledError):
+        return "Cancelled. Choose it again to compute it."
     return (str(error) or type(error).__name__).strip()
 
 

@@ -142,8 +142,15 @@ export async function followFrame({ model, host, signal }, show) {
     return;
   }
   show({ state: model.get("layer") ? "busy" : "empty" });
-  const store = (await host.getWidget(model.get("store"))).exports;
+  const store = await host.getWidget(model.get("store")).then(
+    (/** @type {any} */ widget) => widget.exports,
+    () => null,
+  );
   if (signal.aborted) return;
+  if (!store) {
+    show({ state: "error", message: "The frames of this view are gone. Run its cell again." });
+    return;
+  }
   const reader = store.reader(signal);
   let queued = false;
   let latest = 0;

@@ -208,3 +208,13 @@ test("without a store there is nothing to show", async () => {
   await started;
   assert.deepEqual(shown, [{ state: "empty" }]);
 });
+
+test("a store that is closed is an error that says what to do", async () => {
+  const shown = [];
+  const model = makeModel({ store: "anywidget:s", photo: "", layer: "a" });
+  const host = { getWidget: async () => Promise.reject(new Error("no such model")) };
+  const { signal } = new AbortController();
+  await followFrame({ model, host, signal }, (now) => shown.push(now));
+  assert.equal(shown.at(-1).state, "error");
+  assert.match(shown.at(-1).message, /Run its cell again/);
+});
