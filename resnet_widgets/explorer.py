@@ -152,6 +152,13 @@ class Explorer(Widget):
         self.image = image
         self._start()
 
+    def __repr__(self) -> str:
+        # What a saved notebook shows where the widget cannot live.
+        name = self.image.source if self.image is not None else "no photo"
+        return (
+            f"Explorer of {name}, {self.layer or 'no layer yet'}. Run the cell to bring it to life."
+        )
+
     def close(self) -> None:
         """Ends the background work and closes all widgets; the cache goes with its last user."""
         self._worker.close()

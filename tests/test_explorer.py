@@ -329,6 +329,12 @@ def test_closing_gives_everything_back(make, model):
     assert all(child.comm is None for child in children)
 
 
+def test_what_a_saved_notebook_says(make):
+    explorer = done(make())
+    assert "conv2_block2_out" in repr(explorer)
+    assert "Run the cell" in explorer._repr_mimebundle_()[0]["text/plain"]
+
+
 def test_running_a_cell_again_closes_what_it_made_before(monkeypatch, model):
     shell = SimpleNamespace(
         execution_count=1, get_parent=lambda: {"metadata": {"cellId": "a-cell"}}
