@@ -38,7 +38,9 @@ def test_resnet50_rows_are_the_models_layers(resnet):
 def test_resnet50_falls_into_a_stem_sixteen_blocks_and_a_head(resnet):
     outputs = [piece.output for piece in resnet.pieces]
     blocks = [
-        f"conv{s}_block{b}_out" for s, n in zip("2345", (3, 4, 6, 3)) for b in range(1, n + 1)
+        f"conv{s}_block{b}_out"
+        for s, n in zip("2345", (3, 4, 6, 3), strict=True)
+        for b in range(1, n + 1)
     ]
     assert outputs == ["pool1_pool", *blocks, "predictions"]
     for before, after in itertools.pairwise(resnet.pieces):
