@@ -228,7 +228,7 @@ export function cellSpans(cells, size) {
  * @param {Uint32Array} out pixels of the picture
  * @param {number} stride its width
  * @param {number} x left edge of the rectangle
- * @param {number} y top edge; rows below the picture are skipped
+ * @param {number} y top edge
  * @param {{ start: Int32Array, end: Int32Array }} columns from `cellSpans`
  * @param {{ start: Int32Array, end: Int32Array }} rows from `cellSpans`
  * @param {Uint8Array} plane
@@ -236,9 +236,8 @@ export function cellSpans(cells, size) {
  * @param {Uint32Array} colors from `channelColors`
  */
 export function paintTile(out, stride, x, y, columns, rows, plane, width, colors) {
-  const height = out.length / stride;
   const across = columns.start.length;
-  for (let j = 0; j < rows.start.length && y + j < height; j++) {
+  for (let j = 0; j < rows.start.length; j++) {
     const at = (y + j) * stride + x;
     const top = rows.start[j];
     const bottom = rows.end[j];

@@ -257,7 +257,7 @@ export function channelOrder(strength, order) {
   const channels = Array.from(strength, (_, channel) => channel);
   if (order !== "strength") return channels;
   const rank = (/** @type {number} */ c) => (Number.isNaN(strength[c]) ? -Infinity : strength[c]);
-  return channels.sort((a, b) => rank(b) - rank(a) || a - b);
+  return channels.sort((a, b) => rank(b) - rank(a));
 }
 
 /**

@@ -144,7 +144,7 @@ test("a smaller tile shows means, and a cell without a number is never lost", ()
   assert.deepEqual(tile(plane, 4, 4, 2), [15, 4, 255, 9]);
 });
 
-test("a tile is painted in its place, and what sticks out below is not painted", () => {
+test("a tile is painted in its place, and nothing else is", () => {
   const painted = tile(Uint8Array.of(7), 1, 1, 2, { x: 1, y: 1, stride: 4, rows: 2 });
   assert.deepEqual(painted, [999, 999, 999, 999, 999, 7, 7, 999]);
 });

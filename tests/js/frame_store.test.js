@@ -172,13 +172,28 @@ test("the frames used longest ago go first, those on screen stay", async () => {
   assert.deepEqual(kept(), ["b", "d"]);
 });
 
-test("a view that is gone holds nothing", async () => {
+test("a frame that is read again counts as used", async () => {
+  const { store, answer } = setUp({ limit: 54 });
+  const walk = store.reader();
+  for (const layer of ["a", "b", "c", "a", "d"]) {
+    const read = walk.read("p", layer);
+    if (!store.peek("p", layer)) answer(layer);
+    await read;
+  }
+  const kept = ["a", "b", "c", "d"].filter((layer) => store.peek("p", layer));
+  assert.deepEqual(kept, ["a", "c", "d"]);
+});
+
+test("a view that is gone holds nothing and gets nothing", async () => {
   const { store, answer } = setUp({ limit: 20 });
   const view = new AbortController();
-  const read = store.reader(view.signal).read("p", "a");
-  view.abort();
-  assert.equal(await read, null);
+  const reader = store.reader(view.signal);
+  const read = reader.read("p", "a");
   answer("a");
+  await read;
+  const late = reader.read("p", "c");
+  view.abort();
+  assert.equal(await late, null);
   const next = store.reader().read("p", "b");
   answer("b");
   await next;
@@ -208,6 +223,26 @@ test("a read joins a prefetch of the same frame", async () => {
   answer("b");
   assert.equal((await read).layer, "b");
   assert.deepEqual(layers(), ["b"]);
+});
+
+test("a read that joins a prefetch is kept, however little room there is", async () => {
+  const { store, answer } = setUp({ limit: 20 });
+  const shown = store.reader().read("p", "a");
+  answer("a");
+  await shown;
+  store.prefetch("p", ["b"]);
+  const read = store.reader().read("p", "b");
+  answer("b");
+  await read;
+  assert.ok(store.peek("p", "a") && store.peek("p", "b"));
+});
+
+test("what is forgotten is not fetched ahead", () => {
+  const { store, layers, answer } = setUp();
+  store.prefetch("p", ["b", "c"]);
+  store.receive({ kind: "forget", photo: "p" }, []);
+  answer("b");
+  assert.deepEqual(layers(), ["b", "b"]);
 });
 
 test("a failed prefetch goes on with the next", () => {

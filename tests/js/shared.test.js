@@ -80,9 +80,15 @@ test("painting happens once a frame", () => {
   paint();
   end.abort();
   nextFrame();
+  assert.equal(runs, 1);
+});
+
+test("a view that is gone paints no more", () => {
+  let runs = 0;
+  const paint = oncePerFrame(() => runs++, AbortSignal.abort());
   paint();
   nextFrame();
-  assert.equal(runs, 1);
+  assert.equal(runs, 0);
 });
 
 test("following a pointer starts at once, then once a frame, and ends where it ends", () => {
