@@ -50,11 +50,11 @@ export function barChart() {
     node: svg,
     /**
      * @param {ArrayLike<number>} values
-     * @param {number} width of the chart in pixels
+     * @param {number} [width] of the chart in pixels; left out where there are few bars
      */
-    draw(values, width) {
+    draw(values, width = Infinity) {
       const finite = Array.from(values, (value) => (Number.isFinite(value) ? value : 0));
-      const bars = columnValues(finite, width || finite.length);
+      const bars = columnValues(finite, width);
       // In bars this narrow, gaps would only make stripes.
       const thickness = width / bars.length < 3 ? 1 : 0.85;
       svg.setAttribute("viewBox", `0 0 ${bars.length} 100`);

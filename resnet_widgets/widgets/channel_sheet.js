@@ -37,7 +37,9 @@ export function sheetLayout(count, width, aspect) {
   const tileWidth = Math.max(1, Math.min(filled, width));
   const tileHeight = Math.max(1, Math.round(tileWidth * aspect));
   const rows = Math.ceil(count / columns);
-  return { columns, rows, tileWidth, tileHeight, height: rows * (tileHeight + GAP) - GAP };
+  // What is left over goes between the tiles, or the right edge would be ragged.
+  const pitch = columns < count ? (width + GAP) / columns : tileWidth + GAP;
+  return { columns, rows, tileWidth, tileHeight, pitch, height: rows * (tileHeight + GAP) - GAP };
 }
 
 /**
@@ -97,7 +99,7 @@ export function channelSheet(model, signal) {
   let width = 0;
 
   const rectOf = (/** @type {number} */ position) => ({
-    x: (position % layout.columns) * (layout.tileWidth + GAP),
+    x: Math.round((position % layout.columns) * layout.pitch),
     y: Math.floor(position / layout.columns) * (layout.tileHeight + GAP),
   });
 
@@ -117,8 +119,9 @@ export function channelSheet(model, signal) {
     const pixels = new Uint32Array(image.data.buffer);
     const table = colormapTable(colormapName(model.get("colormap"), model.get("scale")));
     const colors = new Uint32Array(256);
-    const columns = cellSpans(frame.width, px(layout.tileWidth));
-    const rows = cellSpans(frame.height, px(layout.tileHeight));
+    // Rounded down, so that no tile reaches beyond the sheet.
+    const columns = cellSpans(frame.width, Math.floor(layout.tileWidth * zoom));
+    const rows = cellSpans(frame.height, Math.floor(layout.tileHeight * zoom));
     const scale = model.get("scale");
     const limits = model.get("limits");
     const common = sharesRange(model) ? colorRange(frame, 0, scale, limits) : null;
@@ -171,7 +174,7 @@ export function channelSheet(model, signal) {
   /** The position under the pointer, or -1. */
   function positionAt(/** @type {PointerEvent | MouseEvent} */ event) {
     const box = canvas.getBoundingClientRect();
-    const column = Math.floor((event.clientX - box.left) / (layout.tileWidth + GAP));
+    const column = Math.floor((event.clientX - box.left) / layout.pitch);
     const row = Math.floor((event.clientY - box.top) / (layout.tileHeight + GAP));
     const position = row * layout.columns + column;
     const inside = column >= 0 && column < layout.columns && row >= 0;

@@ -108,7 +108,7 @@ export function valuePanel(model, signal) {
       histogramBox.hidden = false;
       const zeros = frame.zeros.reduce((sum, zero) => sum + zero, 0) / frame.channels;
       share.textContent = `share of zeros ${formatShare(zeros)}`;
-      chart.draw(vectorHistogram(frame.strength), 0);
+      chart.draw(vectorHistogram(frame.strength));
       drawMarks({});
       return;
     }
@@ -119,7 +119,7 @@ export function valuePanel(model, signal) {
     share.textContent =
       channelNote(frame, channel) || `share of zeros ${formatShare(frame.zeros[channel])}`;
     histogramBox.hidden = !single || from === to;
-    chart.draw(histogram(plane, from, to, frame.zeros[channel], range, BINS), 0);
+    chart.draw(histogram(plane, from, to, frame.zeros[channel], range, BINS));
     drawLegend(range);
     drawMarks(single ? countMarks(plane, channelMarks(from, to, range)) : {});
   }

@@ -31,8 +31,10 @@ test("bars grow from the zero line", () => {
 test("sheets of ResNet50's layers fit the width, with tiles one can see", () => {
   for (const count of [1, 64, 256, 2048]) {
     for (const width of [240, 480, 836]) {
-      const { columns, rows, tileWidth, height } = sheetLayout(count, width, 1);
-      assert.ok(columns * (tileWidth + 2) - 2 <= width, `${count} in ${width}`);
+      const { columns, rows, tileWidth, pitch, height } = sheetLayout(count, width, 1);
+      const end = Math.round((columns - 1) * pitch) + tileWidth;
+      assert.ok(pitch >= tileWidth + 2 && end <= width, `${count} in ${width}`);
+      if (rows > 1) assert.ok(end >= width - 2, `${count} in ${width} ends at ${end}`);
       assert.ok(tileWidth >= 28);
       assert.ok(columns * rows >= count && columns * (rows - 1) < count);
       assert.equal(height, rows * (tileWidth + 2) - 2);
