@@ -27,19 +27,23 @@ const MOST_PIXELS = 4e6;
  */
 export function sheetLayout(count, width, aspect) {
   const columnsOf = (/** @type {number} */ tile) =>
-    Math.max(1, Math.floor((width + GAP) / (tile + GAP)));
-  const heightOf = (/** @type {number} */ tile) =>
-    Math.ceil(count / columnsOf(tile)) * (tile * aspect + GAP) - GAP;
-  let tile = LARGEST;
-  while (tile > SMALLEST && heightOf(tile) > LOW) tile--;
-  const columns = Math.min(columnsOf(tile), Math.max(1, count));
-  const filled = columns < count ? Math.floor((width + GAP) / columns - GAP) : tile;
-  const tileWidth = Math.max(1, Math.min(filled, width));
-  const tileHeight = Math.max(1, Math.round(tileWidth * aspect));
-  const rows = Math.ceil(count / columns);
-  // What is left over goes between the tiles, or the right edge would be ragged.
-  const pitch = columns < count ? (width + GAP) / columns : tileWidth + GAP;
-  return { columns, rows, tileWidth, tileHeight, pitch, height: rows * (tileHeight + GAP) - GAP };
+    Math.max(1, Math.min(count, Math.floor((width + GAP) / (tile + GAP))));
+  const measure = (/** @type {number} */ columns) => {
+    const rows = Math.ceil(count / columns);
+    const room = Math.floor((width + GAP) / columns - GAP);
+    const tileWidth = Math.max(1, rows > 1 ? room : Math.min(room, LARGEST));
+    const tileHeight = Math.max(1, Math.round(tileWidth * aspect));
+    // What is left over goes between the tiles, or the right edge would be ragged.
+    const pitch = rows > 1 ? (width + GAP) / columns : tileWidth + GAP;
+    return { columns, rows, tileWidth, tileHeight, pitch, height: rows * (tileHeight + GAP) - GAP };
+  };
+  const most = columnsOf(SMALLEST);
+  let columns = columnsOf(LARGEST);
+  while (columns < most && measure(columns).height > LOW) columns++;
+  const layout = measure(columns);
+  // One row less for slightly smaller tiles, rather than a last row with a few of them.
+  const denser = layout.rows > 1 ? measure(Math.ceil(count / (layout.rows - 1))) : layout;
+  return denser.columns <= most && denser.tileWidth >= 0.85 * layout.tileWidth ? denser : layout;
 }
 
 /**
