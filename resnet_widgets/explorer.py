@@ -31,6 +31,8 @@ _MAX_PHOTOS = 8
 # Longest side, in pixels, of the picture that is sent to be looked at.
 _SHOWN_SIDE = 900
 
+_PAGE_MAY_SET = frozenset({"layer", "channel", "cursor", "error"})
+
 _SAMPLES = ("chelsea.png", "astronaut.png", "coffee.png", "rocket.jpg")
 
 
@@ -116,9 +118,6 @@ class Explorer(Widget):
     picker = anywidget.WidgetTrait().tag(sync=True)
 
     cache: ActivationCache | None = None
-
-    # What a page may set. Of all else it gets the kernel's own value back.
-    _PAGE_MAY_SET = frozenset({"layer", "channel", "cursor", "error"})
 
     def __init__(
         self,
@@ -208,14 +207,9 @@ class Explorer(Widget):
     def _clamp_cursor(self, proposal: dict[str, Any]) -> list[float]:
         return clamp_cursor(proposal["value"])
 
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Takes over what the page has set, as far as it may."""
-        refused = sync_data.keys() - self._PAGE_MAY_SET
-        if "layer" in sync_data and not self._is_layer(sync_data["layer"]):
-            refused.add("layer")
-        super().set_state({k: v for k, v in sync_data.items() if k not in refused})
-        if refused := {name for name in refused if self.has_trait(name)}:
-            self.send_state(refused)
+    def accepts(self, name: str, value: Any) -> bool:
+        """What a hand can set; a layer must be one that exists."""
+        return name in _PAGE_MAY_SET and (name != "layer" or self._is_layer(value))
 
     def _is_layer(self, path: Any) -> bool:
         rows = self.cache.layers if self.cache else ()

@@ -70,6 +70,21 @@ class Widget(anywidget.AnyWidget):
             )
         super().__init__(**kwargs)
 
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Takes over what the page has set, as far as `accepts` says it may.
+
+        A page cannot be answered with an exception, and everything it sends could be made up. Of
+        what it may not set it gets the kernel's own value back, so that both sides agree.
+        """
+        refused = {n for n, v in sync_data.items() if self.has_trait(n) and not self.accepts(n, v)}
+        super().set_state({**sync_data, **{name: getattr(self, name) for name in refused}})
+        if refused:
+            self.send_state(refused)
+
+    def accepts(self, name: str, value: Any) -> bool:
+        """Whether the page may set trait `name` to `value`. All of them, unless overridden."""
+        return True
+
     def report(self, error: BaseException) -> None:
         """Shows `error` in the widget and keeps it on `last_error`."""
         self.last_error = error

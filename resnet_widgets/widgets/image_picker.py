@@ -70,15 +70,9 @@ class ImagePicker(Widget):
         self._callbacks.clear()
         super().close()
 
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Takes over what the page has set; `samples`, `name` and `busy` are the kernel's to say.
-
-        Of these the page gets the kernel's own value back.
-        """
-        refused = {"samples", "name", "busy"} & sync_data.keys()
-        super().set_state({**sync_data, **{name: getattr(self, name) for name in refused}})
-        if refused:
-            self.send_state(refused)
+    def accepts(self, name: str, value: Any) -> bool:
+        """`samples`, `name` and `busy` are the kernel's to say."""
+        return name not in ("samples", "name", "busy")
 
     def _receive(self, content: Any, buffers: list[Any]) -> None:
         """Answers a message of the page, and tells it when that is done."""

@@ -91,18 +91,9 @@ class LayerTree(Widget):
             **kwargs,
         )
 
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Takes over what the page has set, as far as it may.
-
-        The layers are the kernel's to say, and a selection must be one of them; for these the page
-        gets the kernel's own value back.
-        """
-        refused = {"layers"} & sync_data.keys()
-        if "selected" in sync_data and not self._is_choice(sync_data["selected"]):
-            refused.add("selected")
-        super().set_state({**sync_data, **{name: getattr(self, name) for name in refused}})
-        if refused:
-            self.send_state(refused)
+    def accepts(self, name: str, value: Any) -> bool:
+        """The layers are the kernel's to say, and a selection must be one of them."""
+        return name != "layers" and (name != "selected" or self._is_choice(value))
 
     def _is_choice(self, path: object) -> bool:
         return path == "" or any(row["path"] == path for row in self.layers)
