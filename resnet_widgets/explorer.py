@@ -21,17 +21,19 @@ from .engine.images import InputImage, load_image
 from .engine.worker import Task, Worker
 from .frame import Frame
 from .widgets import ActivationMap, ChannelSlider, FrameStore, ImagePicker, LayerTree, StageViewer
-from .widgets._base import Widget, clamp_cursor, clamp_index, module
+from .widgets._base import Widget, clamp_cursor, clamp_index, module, traits_lock
 
 if TYPE_CHECKING:
     from .engine.activations import ActivationCache
 
 # Photos of which the page may still ask for frames; older ones are forgotten.
 _MAX_PHOTOS = 8
+# Largest activation, in bytes, that is turned into a frame in the thread that the page waits for.
+_MAX_AT_ONCE = 4 * 2**20
 # Longest side, in pixels, of the picture that is sent to be looked at.
 _SHOWN_SIDE = 900
 
-_PAGE_MAY_SET = frozenset({"layer", "channel", "cursor", "error"})
+_PAGE_MAY_SET = frozenset({"layer", "channel", "cursor", "error", "_view_count"})
 
 _SAMPLES = ("chelsea.png", "astronaut.png", "coffee.png", "rocket.jpg")
 
@@ -84,13 +86,14 @@ class Explorer(Widget):
 
     Attributes:
         image: The photo. Set anything `load_image` takes; read an `InputImage` (or `None`).
-        layer: Path of the layer shown; `""` until the model is there.
+        layer: Path of the layer shown; `""` until there is a photo.
         channel: Index of the channel shown.
         cursor: The cell pointed at, `[x0, y0, x1, y1]` from 0 to 1 in the photo, or `[]`.
         cache: The `ActivationCache`, or `None` until the model is there.
         predictions: `[label, probability]` pairs, the most probable first.
         status: What is going on, `""` when all is done.
-        store, tree, map, grid, slider, stages, picker: The widgets it is made of.
+        store, tree, map, grid, slider, stages, picker: The widgets it is made of. They follow in
+            the page; in the kernel their own `layer`, `channel` or `value` may lag behind.
     """
 
     _esm = module("../explorer.js")
@@ -128,12 +131,14 @@ class Explorer(Widget):
         cache: ActivationCache | None = None,
         **kwargs: Any,
     ) -> None:
+        self._worker = Worker(self._on_progress)
+        # Before the children, because a picture that is none must not leave widgets behind.
+        image = None if image is None else load_image(image)
         self._given_cache = cache
         self._model = model
         self._first_layer = layer
-        self._photos: OrderedDict[str, InputImage] = OrderedDict()
+        self._photos: OrderedDict[str, _Photo] = OrderedDict()
         self._samples = _sample_photos()
-        self._worker = Worker(self._on_progress)
         store = FrameStore(self._frame)
         super().__init__(
             store=store,
@@ -161,23 +166,28 @@ class Explorer(Widget):
     def close(self) -> None:
         """Ends the background work and closes all widgets; the cache goes with its last user."""
         self._worker.close()
-        for name in ("stages", "grid", "map", "slider", "tree", "picker", "store"):
-            child = getattr(self, name)
-            if child is not None:
-                child.close()
-        self._photos.clear()
-        self.cache = None
-        super().close()
+        with traits_lock:
+            for name in ("stages", "grid", "map", "slider", "tree", "picker", "store"):
+                child = getattr(self, name)
+                if child is not None:
+                    child.close()
+            self._photos = OrderedDict()
+            self.cache = self._given_cache = self._model = None
+            self.image = None
+            super().close()
 
     # -- what the user sets ------------------------------------------------------------------------
 
     @traitlets.validate("image")
     def _load(self, proposal: dict[str, Any]) -> InputImage | None:
         image = proposal["value"]
-        return None if image is None else load_image(image)
+        if image is None:
+            return None
+        return load_image(image, self.cache.input_size) if self.cache else load_image(image)
 
     @traitlets.observe("image")
     def _look_at_image(self, _change: Any) -> None:
+        self.error = ""
         if self.cache is not None:
             self._submit(self._look, "photo")
 
@@ -189,12 +199,12 @@ class Explorer(Widget):
         return path
 
     @traitlets.observe("layer")
-    def _label_map(self, _change: Any) -> None:
+    def _fit_to_layer(self, _change: Any) -> None:
         if self.cache is None or not self.layer:
             return
-        labels = self.cache.about.labels or ()
-        shape = self.cache.graph.find(self.layer).shape
-        self.map.labels = list(labels) if shape == (len(labels),) else []
+        self.map.labels = list(self.cache.labels(self.layer) or ())
+        # The new layer may have fewer channels.
+        self.channel = self.channel
 
     @traitlets.validate("channel")
     def _clamp_channel(self, proposal: dict[str, Any]) -> int:
@@ -209,7 +219,9 @@ class Explorer(Widget):
 
     def accepts(self, name: str, value: Any) -> bool:
         """What a hand can set; a layer must be one that exists."""
-        return name in _PAGE_MAY_SET and (name != "layer" or self._is_layer(value))
+        if name == "layer" and not self._is_layer(value):
+            return False
+        return name in _PAGE_MAY_SET and super().accepts(name, value)
 
     def _is_layer(self, path: Any) -> bool:
         rows = self.cache.layers if self.cache else ()
@@ -231,18 +243,14 @@ class Explorer(Widget):
         if future.cancelled():
             return
         error = future.exception()
-        if isinstance(error, CancelledError):
-            self.status = ""
-            self.stopped = self.cache is None
-        elif error is not None:
-            self.status = ""
-            self.stopped = self.cache is None
+        if error is not None:
+            self.update(status="", stopped=self.cache is None)
+        if error is not None and not isinstance(error, CancelledError):
             self.report(error)
-        self.progress = -1.0
+        self.update(progress=-1.0)
 
     def _on_progress(self, fraction: float | None, text: str) -> None:
-        self.status = text
-        self.progress = -1.0 if fraction is None else fraction
+        self.update(status=text, progress=-1.0 if fraction is None else fraction)
 
     def _open(self, task: Task) -> None:
         """Loads TensorFlow and the model, then looks at the photo."""
@@ -257,100 +265,95 @@ class Explorer(Widget):
             model = load_model(self._model, progress=task.progress)
             task.check()
             cache = ActivationCache(model)
-        about = cache.about
-        height, width = cache.input_size
-        self.about = {"title": about.title, "note": about.note, "size": [height, width]}
-        self.tree.layers = [layer.to_row() for layer in cache.layers]
-        self.cache = cache
-        self.stages.layers = list(cache.graph.stage_outputs[-4:])
-        self.layer = self._choose_layer()
+        with traits_lock:
+            # Closed meanwhile? Under the lock, so that it cannot be closed half-way.
+            task.check()
+            self.cache = cache
+            about = cache.about
+            self.about = {"title": about.title, "note": about.note, "size": [*cache.input_size]}
+            self.tree.layers = [layer.to_row() for layer in cache.layers]
+            self.stages.layers = list(cache.graph.stage_outputs[-4:])
         self._look(task)
 
-    def _choose_layer(self) -> str:
-        assert self.cache is not None
-        outputs = self.cache.graph.stage_outputs
-        middle = outputs[len(outputs) // 2] if outputs else self.cache.graph.output
-        wanted, self._first_layer = self.layer or self._first_layer or middle, None
-        if self._is_layer(wanted):
-            return wanted
-        try:
-            self.cache.graph.find(wanted)
-        except ValueError as error:
-            self.report(error)
-        self.layer = ""
-        return middle
+    def _first(self, cache: ActivationCache) -> str:
+        """Path of the layer to begin with: the one asked for, or the end of the middle stage."""
+        wanted, self._first_layer = self._first_layer, None
+        if wanted and not self._is_layer(wanted):
+            try:
+                cache.graph.find(wanted)
+            except ValueError as error:
+                self.report(error)
+            wanted = None
+        outputs = cache.graph.stage_outputs or (cache.graph.output,)
+        return wanted or outputs[len(outputs) // 2]
 
     def _look(self, task: Task) -> None:
         """Makes the photo known to all widgets, then computes the rest of what they will ask."""
         image, cache = self.image, self.cache
         assert cache is not None
         if image is None:
-            self.photo, self.picture, self.predictions, self.status = "", {}, [], ""
+            self.update(photo="", picture={}, predictions=[], status="")
             return
         task.progress(None, "Running the network …")
-        image = image.fit(cache.input_size)
-        if cache.info().surveys == 0:
+        photo = _Photo.of(image.fit(cache.input_size))
+        if not self.photo:
             # Tracing the whole network takes a second: the way to the first map takes less.
-            first = cache.activation(image, self.layer)
-            task.check()
-            if not self.photo and self.channel == 0:
-                self.channel = _strongest(first)
-            self._show(image)
-        predictions = cache.predictions(image) or []
-        stages = cache.stages(image)
-        task.check()
+            layer = self.layer or self._first(cache)
+            channel = self.channel or _strongest(cache.activation(photo.image, layer))
+            self._show(photo, task, layer=layer, channel=channel)
+        predictions = cache.predictions(photo.image) or []
+        stages = cache.stages(photo.image)
+        self._show(photo, task)
         if not any(self.stages.channels):
-            self.stages.channels = [_strongest(stages[path]) for path in self.stages.layers]
-        self._show(image)
-        self.predictions = [[p.label, p.probability] for p in predictions]
-        self.status = ""
+            strongest = [_strongest(stages[path]) for path in self.stages.layers]
+            self.stages.update(channels=strongest)
+        self.update(predictions=[[p.label, p.probability] for p in predictions], status="")
         self._update_memory()
 
-    def _show(self, image: InputImage) -> None:
-        key = image.digest
-        self._photos[key] = image
-        self._photos.move_to_end(key)
-        if len(self._photos) > _MAX_PHOTOS:
-            gone, _ = self._photos.popitem(last=False)
-            self.store.forget(gone)
-        height, width = image.original.shape[:2]
-        self.picture = {
-            "name": image.source,
-            "size": [height, width],
-            "box": list(image.box),
-            "notes": list(image.notes),
-        }
-        self.photo = key
-        for child in (self.map, self.grid, self.slider, self.stages):
-            child.photo = key
+    def _show(self, photo: _Photo, task: Task, **first_look: Any) -> None:
+        key = photo.image.digest
+        with traits_lock:
+            task.check()
+            self._photos[key] = photo
+            self._photos.move_to_end(key)
+            if len(self._photos) > _MAX_PHOTOS:
+                gone, _ = self._photos.popitem(last=False)
+                self.store.forget(gone)
+            self.picture = photo.picture
+            self.photo = key
+            for child in (self.map, self.grid, self.slider, self.stages):
+                child.photo = key
+            self.update(**first_look)
 
     def _frame(self, photo: str, layer: str) -> Frame | Future[Frame]:
-        """What the store asks for: at once if it is in the cache, else from the worker."""
-        image, cache = self._photos.get(photo), self.cache
-        if image is None or cache is None:
+        """What the store asks for: at once if it is there and small, else from the worker."""
+        shown, cache = self._photos.get(photo), self.cache
+        if shown is None or cache is None:
             raise ValueError("This photo is no longer in memory. Pick it again to see it.")
-        path = cache.graph.find(layer).path
+        image, path = shown.image, cache.graph.find(layer).path
         if path in cache.cached(image):
-            return Frame.from_activation(cache.activation(image, path), layer=path)
+            activation = cache.activation(image, path)
+            if activation.nbytes <= _MAX_AT_ONCE:
+                return Frame.from_activation(activation, layer=path)
         return self._worker.submit(lambda task: self._compute(image, path))
 
     def _compute(self, image: InputImage, path: str) -> Frame:
         assert self.cache is not None
-        self.tree.computing = path
+        self.tree.update(computing=path)
         try:
             frame = Frame.from_activation(self.cache.activation(image, path), layer=path)
         finally:
-            self.tree.computing = ""
+            self.tree.update(computing="")
         self._update_memory()
         return frame
 
     def _update_memory(self) -> None:
-        cache, image = self.cache, self._photos.get(self.photo)
-        if cache is None or image is None:
+        cache, shown = self.cache, self._photos.get(self.photo)
+        if cache is None or shown is None:
             return
         info = cache.info()
-        self.memory = {"nbytes": info.nbytes, "max_bytes": info.max_bytes}
-        self.tree.cached = sorted(cache.cached(image))
+        self.update(memory={"nbytes": info.nbytes, "max_bytes": info.max_bytes})
+        self.tree.update(cached=sorted(cache.cached(shown.image)))
 
     # -- what the page asks ------------------------------------------------------------------------
 
@@ -359,11 +362,15 @@ class Explorer(Widget):
         if source is None:
             return
         self.error = ""
+        self.picker.busy = True
         self._submit(lambda task: self._open_picked(name, source), "pick")
 
     def _open_picked(self, name: str, source: Any) -> None:
-        image = load_image(source)
-        self.image = dataclasses.replace(image, source=name)
+        try:
+            image = dataclasses.replace(load_image(source), source=name)
+        finally:
+            self.picker.update(busy=False)
+        self.update(image=image)
 
     def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
         kind = content.get("kind") if isinstance(content, dict) else None
@@ -375,14 +382,34 @@ class Explorer(Widget):
             self._start()
 
     def _send_picture(self, photo: Any) -> None:
-        image = self._photos.get(photo) if isinstance(photo, str) else None
-        if image is None:
-            return
-        picture = Image.fromarray(image.original)
-        picture.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE))
+        shown = self._photos.get(photo) if isinstance(photo, str) else None
+        if shown is not None:
+            self.send({"kind": "picture", "photo": photo}, [shown.jpeg])
+
+
+@dataclasses.dataclass(frozen=True)
+class _Photo:
+    """What is kept of a photo: what the model sees, and a picture of it for the page."""
+
+    image: InputImage
+    picture: dict[str, Any]
+    jpeg: bytes
+
+    @classmethod
+    def of(cls, image: InputImage) -> _Photo:
+        height, width = image.original.shape[:2]
+        picture = {
+            "name": image.source,
+            "size": [height, width],
+            "box": list(image.box),
+            "notes": list(image.notes),
+        }
+        shown = Image.fromarray(image.original)
+        shown.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE))
         file = io.BytesIO()
-        picture.save(file, "JPEG", quality=90)
-        self.send({"kind": "picture", "photo": photo}, [file.getvalue()])
+        shown.save(file, "JPEG", quality=90)
+        # The original can be 150 MB, and the last few photos are kept.
+        return cls(dataclasses.replace(image, original=image.pixels), picture, file.getvalue())
 
 
 def _strongest(activation: np.ndarray) -> int:

@@ -153,12 +153,12 @@ def test_insides_go_before_outputs_of_pieces(model):
     with_outputs = ActivationCache(model)
     with_outputs.predictions(photos[0])
     survey = with_outputs.info().nbytes
-    cache = ActivationCache(model, max_bytes=2 * survey + 2**20)
+    cache = ActivationCache(model, max_bytes=int(2.8 * survey))
     cache.predictions(photos[0])
     cache.activation(photos[0], "conv5_block1_1_relu")
     assert "conv5_block1_1_relu" in cache.cached(photos[0])
     cache.predictions(photos[1])
-    # Both surveys fit; what lay inside a piece made room where needed.
+    # Both surveys fit into their share; what lies inside pieces makes room for each other.
     assert {p.output for p in cache.graph.pieces} <= cache.cached(photos[0])
     cache.activation(photos[0], "conv2_block1_1_relu")
     assert {p.output for p in cache.graph.pieces} <= cache.cached(photos[0])
@@ -170,7 +170,7 @@ def test_the_photo_used_longest_ago_goes_first(model):
     photos = [RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8) for _ in range(3)]
     probe = ActivationCache(model)
     probe.predictions(photos[0])
-    cache = ActivationCache(model, max_bytes=int(2.1 * probe.info().nbytes))
+    cache = ActivationCache(model, max_bytes=int(2.8 * probe.info().nbytes))
     for photo in (photos[0], photos[1]):
         cache.predictions(photo)
     cache.stages(photos[0])
@@ -212,6 +212,35 @@ def test_bytes_never_exceed_the_limit_and_answers_stay_right(max_bytes):
     assert max(held) <= max_bytes
     assert (max(held) > 0) == (max_bytes > 0)
     assert (cache.info().evictions > 0) == (max_bytes > 0)
+
+
+@pytest.mark.parametrize("max_bytes", [40_000, 150_000, 300_000])
+def test_several_layers_at_once_in_little_room(max_bytes):
+    """Running one piece may evict what the next one starts from."""
+    model = small_chain()
+    cache = ActivationCache(model, max_bytes=max_bytes)
+    photos = RNG.normal(size=(2, 32, 32, 3)).astype("float32")
+    paths = ["conv2_block2_1_conv", "conv2_block5_2_conv", "conv2_block7_1_conv"]
+    outputs = [model.get_layer(path).output for path in paths]
+    expected = keras.Model(model.inputs[0], outputs).predict(photos, verbose=0)
+    for _ in range(3):
+        for index, photo in enumerate(photos):
+            cache.activation(photo, "conv2_block8_out", preprocess=False)
+            ours = cache.activations(photo, paths, preprocess=False)
+            for path, theirs in zip(paths, expected, strict=True):
+                assert_equal_to_keras(ours[path], theirs[index])
+    assert cache.info().nbytes <= max_bytes
+
+
+def test_there_is_always_room_for_the_block_that_is_looked_at():
+    """However many photos have been seen before."""
+    model = small_chain()
+    cache = ActivationCache(model, max_bytes=600_000)
+    photos = RNG.normal(size=(8, 32, 32, 3)).astype("float32")
+    for photo in photos:
+        cache.activation(photo, "conv2_block8_out", preprocess=False)
+    cache.activation(photos[-1], "conv2_block8_1_conv", preprocess=False)
+    assert "conv2_block8_1_conv" in cache.cached(photos[-1], preprocess=False)
 
 
 def test_results_are_read_only_and_arguments_untouched(cache):
@@ -266,13 +295,32 @@ def test_predictions(cache, expected):
         cache.predictions([PHOTO, OTHER])
 
 
-def test_logits_become_probabilities():
-    keras.utils.set_random_seed(0)
+@pytest.mark.parametrize(
+    ("head", "read"),
+    [
+        (keras.layers.Dense(5), lambda z: np.exp(z - z.max()) / np.exp(z - z.max()).sum()),
+        (keras.layers.Dense(5, "softmax"), lambda y: y),
+        (keras.layers.Dense(5, "sigmoid"), lambda y: y),
+        (keras.layers.Dense(1, "sigmoid"), lambda y: y),
+        (keras.layers.Softmax(), lambda y: y),
+    ],
+)
+def test_probabilities_are_read_as_the_head_means_them(head, read):
     x = keras.Input((16, 16, 3))
-    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(x))
-    cache = ActivationCache(keras.Model(x, keras.layers.Dense(5)(pooled)))
-    predictions = cache.predictions(PHOTO)
-    assert sum(p.probability for p in predictions) == pytest.approx(1)
+    y = head(keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(x)))
+    cache = ActivationCache(keras.Model(x, y))
+    expected = np.sort(read(cache.activation(PHOTO, cache.graph.output)))[::-1]
+    got = [prediction.probability for prediction in cache.predictions(PHOTO)]
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "head", [keras.layers.Dense(1), keras.layers.Dense(4, "relu"), keras.layers.Identity()]
+)
+def test_what_is_no_classifier_predicts_nothing(head):
+    x = keras.Input((16, 16, 3))
+    y = head(keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(x)))
+    assert ActivationCache(keras.Model(x, y)).predictions(PHOTO) is None
 
 
 def test_nested_models(model):

@@ -4,6 +4,7 @@ import threading
 import weakref
 from types import SimpleNamespace
 
+import ipywidgets
 import keras
 import numpy as np
 import pytest
@@ -32,6 +33,11 @@ def network():
         x = keras.layers.ReLU(name=f"{name}_out")(x)
     x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
     return keras.Model(inputs, keras.layers.Dense(4, "softmax", name="predictions")(x))
+
+
+def open_widgets():
+    """All widgets that are not closed: ipywidgets keeps them alive."""
+    return ipywidgets.widgets.widget._instances
 
 
 @pytest.fixture(scope="module")
@@ -159,8 +165,10 @@ def test_photos_are_forgotten_in_the_end(make, monkeypatch):
 
 
 def test_bad_photos_are_refused_at_once_and_change_nothing(make):
+    widgets = len(open_widgets())
     with pytest.raises(FileNotFoundError, match=r"nothing\.jpg"):
         rw.Explorer("nothing.jpg", model=network())
+    assert len(open_widgets()) == widgets
     explorer = done(make())
     before = explorer.image
     with pytest.raises(ImageError):
@@ -183,8 +191,25 @@ def test_channels_are_clamped(make):
     explorer = done(make())
     explorer.channel = 99
     assert explorer.channel == 5
+    explorer.layer = "predictions"
+    assert explorer.channel == 3
     explorer.channel = -3
     assert explorer.channel == 0
+
+
+def test_a_layer_picked_while_a_photo_is_computed_stays(make, monkeypatch):
+    explorer = done(make())
+    real = explorer.cache.predictions
+
+    def predictions(image):
+        explorer.set_state({"layer": "conv1_relu", "channel": 2})
+        return real(image)
+
+    monkeypatch.setattr(explorer.cache, "predictions", predictions)
+    explorer.predictions = []
+    explorer.image = PHOTO[::-1]
+    done(explorer)
+    assert (explorer.layer, explorer.channel) == ("conv1_relu", 2)
 
 
 def test_a_page_may_set_what_a_hand_can(make):
@@ -260,11 +285,10 @@ def test_loading_can_be_cancelled(make, monkeypatch, model):
 def test_no_photo_is_fine(make):
     explorer = make(image=None)
     ready = threading.Event()
-    explorer.observe(
-        lambda change: explorer.layer and not explorer.status and ready.set(), "status"
-    )
-    assert ready.wait(LONG)
-    assert explorer.photo == ""
+    explorer.observe(lambda change: change.new == "" and ready.set(), "status")
+    assert explorer.status == "" or ready.wait(LONG)
+    assert explorer.tree.layers
+    assert (explorer.photo, explorer.layer) == ("", "")
     explorer.image = PHOTO
     done(explorer)
 
@@ -291,6 +315,9 @@ def test_a_picked_file_that_is_no_picture_is_an_error_and_the_photo_stays(make):
     explorer.picker._handle_custom_msg({"kind": "photo", "name": "mine.png"}, [b"<html>"])
     assert failed.wait(LONG)
     assert explorer.photo == photo
+    assert not explorer.picker.busy
+    explorer.image = PHOTO[::-1]
+    assert explorer.error == ""
 
 
 def test_the_page_gets_the_picture(make):
@@ -312,6 +339,7 @@ def test_the_page_gets_the_picture(make):
 def test_a_cache_can_be_shared(make, model):
     cache = ActivationCache(model)
     first, second = done(make(cache=cache)), done(make(cache=cache))
+    assert first.channel == second.channel > 0
     assert first.cache is second.cache is cache
     first.close()
     assert cache.activation(PHOTO, "conv1_relu").shape == (32, 32, 6)
@@ -321,12 +349,38 @@ def test_closing_gives_everything_back(make, model):
     explorer = done(make())
     cache = weakref.ref(explorer.cache)
     thread = explorer._worker.submit(lambda task: threading.current_thread()).result(LONG)
-    children = [explorer.store, explorer.map, explorer.tree, *explorer.stages.maps]
+    children = [getattr(explorer, n) for n in explorer.traits(sync=True)]
+    children = [child for child in children if isinstance(child, explorer_module.Widget)]
+    children += [*explorer.stages.maps, *explorer.stages.sliders]
+    assert len(children) == 7 + 2 * 3
+    original = weakref.ref(explorer.image)
     explorer.close()
     thread.join(LONG)
     assert not thread.is_alive()
     assert cache() is None
+    assert original() is None
     assert all(child.comm is None for child in children)
+
+
+def test_closing_while_the_model_loads_leaves_nothing(make, monkeypatch, model):
+    from resnet_widgets.engine import models
+
+    loading, go_on = threading.Event(), threading.Event()
+
+    def load(name, progress):
+        loading.set()
+        assert go_on.wait(LONG)
+        return model
+
+    monkeypatch.setattr(models, "load_model", load)
+    explorer = make(model="mini")
+    assert loading.wait(LONG)
+    thread = explorer._worker._thread
+    explorer.close()
+    go_on.set()
+    thread.join(LONG)
+    assert explorer.cache is None
+    assert explorer.stages.maps == []
 
 
 def test_what_a_saved_notebook_says(make):

@@ -241,6 +241,22 @@ def test_models_without_a_graph_are_refused():
         read_layers("resnet")
 
 
+def test_channels_first_is_refused():
+    x = keras.Input((3, 8, 8))
+    y = keras.layers.Conv2D(2, 3, data_format="channels_first", name="first")(x)
+    with pytest.raises(ValueError, match="channels last.*layer 'first'"):
+        read_layers(keras.Model(x, y))
+
+
+def test_receptive_fields_that_are_not_known_are_none():
+    x = keras.Input((8, 8, 3))
+    flipped = read_layers(keras.Model(x, x[..., ::-1])).layers[-1]
+    assert flipped.receptive_field == ReceptiveField((1, 1), (1, 1), (0, 0))
+    assert read_layers(keras.Model(x, x[:, 2:-2])).layers[-1].receptive_field is None
+    stacked = keras.layers.Concatenate(axis=1)([x, keras.layers.ReLU()(x)])
+    assert read_layers(keras.Model(x, stacked)).layers[-1].receptive_field is None
+
+
 def test_models_that_do_not_take_one_image_are_refused():
     a, b = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
     with pytest.raises(ValueError, match="one batch of images"):

@@ -184,25 +184,29 @@ class ActivationCache:
 
         Returns:
             `(label, index, probability)` tuples, or `None` where the model has no classifier.
-            Logits of a head without softmax are turned into probabilities.
+            Logits, of a last Dense layer without activation, go through a softmax.
         """
-        output = self.graph.find(self.graph.output)
-        if not _is_classifier(self.model, output):
+        output = self.graph.output
+        to_probabilities = _reading_of(self.graph.operation(output))
+        if to_probabilities is None or len(self.graph.find(output).shape) != 1:
             return None
-        values = self.activation(image, output.path, preprocess=preprocess)
+        values = self.activation(image, output, preprocess=preprocess)
         if values.ndim > 1:
             raise ValueError(
                 "`predictions` takes one image at a time. "
                 f"Received: a batch of {values.shape[0]} images"
             )
-        if values.min() < 0 or not np.isclose(values.sum(), 1, atol=1e-3):
-            values = np.exp(values - values.max())
-            values = values / values.sum()
-        labels = self.about.labels
-        if not labels or len(labels) != len(values):
-            labels = tuple(f"class {index}" for index in range(len(values)))
+        values = to_probabilities(values)
+        labels = self.labels(output) or [f"class {index}" for index in range(len(values))]
         best = np.argsort(values)[::-1][:top]
         return [Prediction(labels[i], int(i), float(values[i])) for i in best]
+
+    def labels(self, layer: str) -> tuple[str, ...] | None:
+        """Names of the units of `layer`: those of the classes if it is the model's output."""
+        labels = self.about.labels
+        if not labels or layer != self.graph.output:
+            return None
+        return labels if self.graph.find(layer).shape == (len(labels),) else None
 
     def cached(self, image: Any, *, preprocess: bool = True) -> frozenset[str]:
         """Paths of the layers whose activations for `image` are in memory now."""
@@ -219,8 +223,12 @@ class ActivationCache:
         )
 
     def clear(self) -> None:
-        """Forgets all activations. Do this after the model's weights have changed."""
-        self._store.clear()
+        """Forgets all activations. Do this after the model's weights have changed.
+
+        Waits for a computation that is running, which may still use the old weights.
+        """
+        with self._computing:
+            self._store.clear()
 
     def close(self) -> None:
         """Gives all memory back; the cache cannot be used again."""
@@ -306,13 +314,18 @@ class ActivationCache:
     def _way_to(
         self, photo: _Photo, indices: Iterable[int], known: dict[str, tf.Tensor]
     ) -> set[int]:
-        """Indices of the pieces to run: those asked for, and those before them not yet known."""
+        """Indices of the pieces to run: those asked for, and those before them not yet known.
+
+        The cached tensors where these ways begin are added to `known`: running one piece may evict
+        what another one starts from.
+        """
         needed: set[int] = set()
         for index in indices:
             while index not in needed:
                 needed.add(index)
                 source = self.graph.pieces[index].source
-                if index == 0 or source in known or self._store.has(photo.key, source):
+                known |= self._store.get(photo.key, [source])
+                if index == 0 or source in known:
                     break
                 index -= 1
         return needed
@@ -320,12 +333,7 @@ class ActivationCache:
     def _run_piece(
         self, photo: _Photo, piece: Piece, known: dict[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        if piece.index == 0:
-            taken = photo.tensor()
-        else:
-            taken = known.get(piece.source)
-            if taken is None:
-                taken = self._store.get(photo.key, [piece.source])[piece.source]
+        taken = known[piece.source] if piece.index else photo.tensor()
         result = self._program(photo).piece(piece, taken)
         with self._counting:
             self._pieces += 1
@@ -420,57 +428,75 @@ class _Store:
     """Tensors by photo and layer, never more than `max_bytes`; thread-safe.
 
     Lasting tensors, the outputs of pieces, outlive the others: from them any other tensor of the
-    photo can be made again by running a single piece.
+    photo can be made again by running a single piece. They take at most three quarters of the
+    room, so that there is always some for the block that is being looked at.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
-        self.nbytes = 0
         self.evictions = 0
-        self._lasting: OrderedDict[tuple[str, str], tf.Tensor] = OrderedDict()
-        self._passing: OrderedDict[tuple[str, str], tf.Tensor] = OrderedDict()
+        self._lasting = _Shelf(max_bytes * 3 // 4)
+        self._passing = _Shelf(max_bytes)
         self._lock = threading.Lock()
+
+    @property
+    def nbytes(self) -> int:
+        return self._lasting.nbytes + self._passing.nbytes
 
     def get(self, photo: str, paths: Iterable[str]) -> dict[str, tf.Tensor]:
         found = {}
         with self._lock:
             for path in paths:
-                for tensors in (self._lasting, self._passing):
-                    if (photo, path) in tensors:
-                        tensors.move_to_end((photo, path))
-                        found[path] = tensors[photo, path]
+                for shelf in (self._lasting, self._passing):
+                    if (photo, path) in shelf.tensors:
+                        shelf.tensors.move_to_end((photo, path))
+                        found[path] = shelf.tensors[photo, path]
         return found
-
-    def has(self, photo: str, path: str) -> bool:
-        with self._lock:
-            return (photo, path) in self._lasting or (photo, path) in self._passing
 
     def paths(self, photo: str) -> frozenset[str]:
         with self._lock:
-            return frozenset(p for k, p in [*self._lasting, *self._passing] if k == photo)
+            keys = [*self._lasting.tensors, *self._passing.tensors]
+        return frozenset(path for key, path in keys if key == photo)
 
     def put(self, photo: str, path: str, tensor: tf.Tensor, *, lasting: bool) -> None:
-        size = _nbytes(tensor)
         with self._lock:
-            if (photo, path) in self._lasting or (photo, path) in self._passing:
+            if any((photo, path) in s.tensors for s in (self._lasting, self._passing)):
                 return
-            # What would push out something that lasts, only to pass, is not kept.
-            room = self.max_bytes - (0 if lasting else sum(map(_nbytes, self._lasting.values())))
+            shelf = self._lasting if lasting else self._passing
+            room = shelf.max_bytes - (0 if lasting else self._lasting.nbytes)
+            size = _nbytes(tensor)
             if size > room:
                 return
-            while self.nbytes + size > self.max_bytes:
-                oldest = self._passing or self._lasting
-                _, old = oldest.popitem(last=False)
-                self.nbytes -= _nbytes(old)
-                self.evictions += 1
-            (self._lasting if lasting else self._passing)[photo, path] = tensor
-            self.nbytes += size
+            while shelf.nbytes + size > room:
+                self.evictions += shelf.drop_oldest()
+            shelf.add((photo, path), tensor)
+            while self.nbytes > self.max_bytes:
+                self.evictions += self._passing.drop_oldest()
 
     def clear(self) -> None:
         with self._lock:
-            self._lasting.clear()
-            self._passing.clear()
-            self.nbytes = 0
+            for shelf in (self._lasting, self._passing):
+                while shelf.tensors:
+                    shelf.drop_oldest()
+
+
+class _Shelf:
+    """Tensors in the order of their last use, the oldest first."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.nbytes = 0
+        self.tensors: OrderedDict[tuple[str, str], tf.Tensor] = OrderedDict()
+
+    def add(self, key: tuple[str, str], tensor: tf.Tensor) -> None:
+        self.tensors[key] = tensor
+        self.nbytes += _nbytes(tensor)
+
+    def drop_oldest(self) -> int:
+        """Returns how many went: one."""
+        _, tensor = self.tensors.popitem(last=False)
+        self.nbytes -= _nbytes(tensor)
+        return 1
 
 
 def _nbytes(tensor: tf.Tensor) -> int:
@@ -485,8 +511,19 @@ def _as_array(tensor: tf.Tensor, is_batch: bool) -> np.ndarray:
     return array
 
 
-def _is_classifier(model: keras.Model, output: LayerInfo) -> bool:
-    return len(output.shape) == 1 and output.kind in ("Dense", "Softmax", "Activation")
+def _reading_of(head: Any) -> Callable[[np.ndarray], np.ndarray] | None:
+    """How to read the outputs of a model's last operation as probabilities, or `None`."""
+    activation = getattr(getattr(head, "activation", None), "__name__", "")
+    if isinstance(head, keras.layers.Softmax) or activation in ("softmax", "sigmoid"):
+        return lambda values: values
+    if isinstance(head, keras.layers.Dense) and activation == "linear" and head.units > 1:
+        return _softmax
+    return None
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max())
+    return powers / powers.sum()
 
 
 def _default_max_bytes() -> int:

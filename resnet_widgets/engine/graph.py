@@ -166,6 +166,10 @@ class LayerGraph(Sequence[LayerInfo]):
         hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else "See `cache.layers`."
         raise ValueError(f"No such layer in this model. {hint} Received: layer={path!r}")
 
+    def operation(self, path: str) -> Any:
+        """The Keras layer or operation at `path`; the one behind a nested model's output too."""
+        return self._steps[self.find(path).path].operation
+
     @property
     def stage_outputs(self) -> tuple[str, ...]:
         """Path of what each stage hands to the next: `conv1_relu`, `conv2_block3_out` ….
@@ -215,7 +219,7 @@ def read_layers(model: keras.Model, input_size: tuple[int, int] = (224, 224)) ->
 
     Raises:
         TypeError: If `model` is not a Keras model whose graph can be read.
-        ValueError: If `model` is not built, or does not take one image.
+        ValueError: If `model` does not take one image, or has its channels first.
     """
     function = _function(model)
     if function is None:
@@ -308,6 +312,12 @@ class _Reader:
 
     def _add_step(self, node: Any, slots: Mapping[int, int], path: str) -> list[int]:
         operation = node.operation
+        if getattr(operation, "data_format", None) == "channels_first":
+            raise ValueError(
+                "`model` must have its channels last, (batch, height, width, channels): build it "
+                "with keras.config.set_image_data_format('channels_last'). "
+                f"Received: layer {path!r} with data_format='channels_first'"
+            )
         feeds = tuple((id(x), slots[id(x)]) for x in node.input_tensors)
         shapes = [tuple(x.shape[1:]) for x in node.output_tensors]
         if self.dynamic and len(feeds) >= 1 and any(None in shape for shape in shapes):

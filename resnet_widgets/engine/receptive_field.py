@@ -17,10 +17,10 @@ Pair = tuple[int, int]
 _POINTWISE = {
     *("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "BatchNormalization"),
     *("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout"),
-    *("Rescaling", "Normalization", "Identity", "ActivityRegularization"),
+    *("Rescaling", "Normalization", "LayerNormalization", "Identity", "ActivityRegularization"),
     *("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dense"),
     *("Relu", "Relu6", "Silu", "Gelu", "Sigmoid", "HardSigmoid", "Tanh", "Divide", "Cast"),
-    *("GetItem", "TrueDivide"),
+    "TrueDivide",
 }
 
 
@@ -99,8 +99,6 @@ def _see_axis(
 ) -> _Axis | None:
     kind = type(operation).__name__
     field, extent = inputs[0]
-    if getattr(operation, "data_format", None) == "channels_first":
-        return None
     if window := _window(operation, axis):
         kernel, stride, same = window
         start = field.start
@@ -120,10 +118,11 @@ def _see_axis(
     if kind == "Reshape":
         # Only a vector stays what it was: its one cell already sees everything it will ever see.
         return field if field.stride == 0 else None
-    if kind in _POINTWISE:
+    if kind == "GetItem":
+        # A slice of channels, as in RGB to BGR, leaves the cells where they are.
+        return field if len(shape) == 3 and shape[axis] == extent else None
+    if kind in _POINTWISE and _along_channels(operation, shape):
         return _hull([f for f, _ in inputs], whole)
-    if kind == "LayerNormalization" and _normalises_channels(operation, shape):
-        return field
     return None
 
 
@@ -156,6 +155,10 @@ def _same_padding(extent: int | None, kernel: int, stride: int) -> int:
     return max(kernel - (rest or stride), 0) // 2
 
 
-def _normalises_channels(operation: Any, shape: Sequence[int | None]) -> bool:
-    axes = operation.axis if isinstance(operation.axis, (list, tuple)) else [operation.axis]
-    return [a % (len(shape) + 1) for a in axes] == [len(shape)]
+def _along_channels(operation: Any, shape: Sequence[int | None]) -> bool:
+    """Whether an operation that works along an axis, as Concatenate, takes that of the channels."""
+    axes = getattr(operation, "axis", None)
+    if axes is None:
+        return True
+    axes = axes if isinstance(axes, (list, tuple)) else [axes]
+    return all(axis in (-1, len(shape)) for axis in axes)

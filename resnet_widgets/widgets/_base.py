@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
+import threading
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ import traitlets
 
 _HERE = Path(__file__).parent
 _IMPORT = re.compile(r'^import \{[^}]*\} from "(\.[\w./]+\.js)";\n', re.MULTILINE)
+
+
+# Pages speak in one thread, results come from another. traitlets is not made for that: while one
+# of them sets several traits, changes that the other makes can be lost on their way to the page.
+traits_lock = threading.RLock()
 
 
 @functools.cache
@@ -76,14 +82,26 @@ class Widget(anywidget.AnyWidget):
         A page cannot be answered with an exception, and everything it sends could be made up. Of
         what it may not set it gets the kernel's own value back, so that both sides agree.
         """
-        refused = {n for n, v in sync_data.items() if self.has_trait(n) and not self.accepts(n, v)}
-        super().set_state({**sync_data, **{name: getattr(self, name) for name in refused}})
-        if refused:
-            self.send_state(refused)
+        with traits_lock:
+            known = {name: value for name, value in sync_data.items() if self.has_trait(name)}
+            refused = {name for name, value in known.items() if not self.accepts(name, value)}
+            super().set_state({**known, **{name: getattr(self, name) for name in refused}})
+            if refused:
+                self.send_state(refused)
 
     def accepts(self, name: str, value: Any) -> bool:
-        """Whether the page may set trait `name` to `value`. All of them, unless overridden."""
-        return True
+        """Whether the page may set trait `name` to `value`.
+
+        Neither code nor the widgets that this one is made of; subclasses allow less.
+        """
+        children = isinstance(self.traits()[name], (anywidget.WidgetTrait, WidgetList))
+        return not children and (not name.startswith("_") or name == "_view_count")
+
+    def update(self, **traits: Any) -> None:
+        """Sets traits from a thread that is not the page's."""
+        with traits_lock:
+            for name, value in traits.items():
+                setattr(self, name, value)
 
     def report(self, error: BaseException) -> None:
         """Shows `error` in the widget and keeps it on `last_error`."""
@@ -113,10 +131,12 @@ def clamp_cursor(value: Any) -> list[float]:
     return [x0, y0, x1, y1] if x0 < x1 and y0 < y1 else []
 
 
-def widget_list(**metadata: Any) -> traitlets.List:
-    """A synchronised list of child widgets, sent as the references `host.getWidget` takes."""
-    return traitlets.List(anywidget.WidgetTrait()).tag(
-        sync=True,
-        to_json=lambda children, _: [f"anywidget:{child.model_id}" for child in children],
-        **metadata,
-    )
+class WidgetList(traitlets.List):
+    """Child widgets, synchronised as the references that `host.getWidget` takes."""
+
+    def __init__(self) -> None:
+        super().__init__(anywidget.WidgetTrait())
+        self.tag(
+            sync=True,
+            to_json=lambda children, _: [f"anywidget:{child.model_id}" for child in children],
+        )

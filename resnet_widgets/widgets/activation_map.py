@@ -46,15 +46,20 @@ class ActivationMap(Widget):
 
     _esm = module("activation_map.js")
 
+    # A container may have set these in the page already: an echo of an older value would undo that.
     store = anywidget.WidgetTrait().tag(sync=True)
-    photo = traitlets.Unicode("").tag(sync=True)
-    layer = traitlets.Unicode("").tag(sync=True)
-    channel = traitlets.Int(0).tag(sync=True)
+    photo = traitlets.Unicode("").tag(sync=True, echo_update=False)
+    layer = traitlets.Unicode("").tag(sync=True, echo_update=False)
+    channel = traitlets.Int(0).tag(sync=True, echo_update=False)
     mode = traitlets.Enum(["single", "grid"], default_value="single").tag(sync=True)
-    order = traitlets.Enum(["index", "strength"], default_value="index").tag(sync=True)
-    scale = traitlets.Enum(["channel", "layer", "zero"], default_value="channel").tag(sync=True)
-    limits = traitlets.List(traitlets.Float()).tag(sync=True)
-    colormap = traitlets.Enum(COLORMAPS, default_value="auto").tag(sync=True)
+    order = traitlets.Enum(["index", "strength"], default_value="index").tag(
+        sync=True, echo_update=False
+    )
+    scale = traitlets.Enum(["channel", "layer", "zero"], default_value="channel").tag(
+        sync=True, echo_update=False
+    )
+    limits = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
+    colormap = traitlets.Enum(COLORMAPS, default_value="auto").tag(sync=True, echo_update=False)
     cursor = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
     values = traitlets.Bool(True).tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)

@@ -40,11 +40,13 @@ class ChannelSlider(Widget, ipywidgets.ValueWidget):
     _esm = module("channel_slider.js")
 
     store = anywidget.WidgetTrait().tag(sync=True)
-    photo = traitlets.Unicode("").tag(sync=True)
-    layer = traitlets.Unicode("").tag(sync=True)
+    photo = traitlets.Unicode("").tag(sync=True, echo_update=False)
+    layer = traitlets.Unicode("").tag(sync=True, echo_update=False)
     count = traitlets.Int(0).tag(sync=True)
-    value = traitlets.Int(0).tag(sync=True)
-    order = traitlets.Enum(["index", "strength"], default_value="index").tag(sync=True)
+    value = traitlets.Int(0).tag(sync=True, echo_update=False)
+    order = traitlets.Enum(["index", "strength"], default_value="index").tag(
+        sync=True, echo_update=False
+    )
     playing = traitlets.Bool(False).tag(sync=True)
     speed = traitlets.Float(8.0).tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)

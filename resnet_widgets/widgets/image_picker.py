@@ -72,7 +72,7 @@ class ImagePicker(Widget):
 
     def accepts(self, name: str, value: Any) -> bool:
         """`samples`, `name` and `busy` are the kernel's to say."""
-        return name not in ("samples", "name", "busy")
+        return name not in ("samples", "name", "busy") and super().accepts(name, value)
 
     def _receive(self, content: Any, buffers: list[Any]) -> None:
         """Answers a message of the page, and tells it when that is done."""

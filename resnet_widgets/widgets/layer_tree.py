@@ -70,7 +70,7 @@ class LayerTree(Widget):
     _esm = module("layer_tree.js")
 
     layers: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    selected = traitlets.Unicode("").tag(sync=True)
+    selected = traitlets.Unicode("").tag(sync=True, echo_update=False)
     cached = traitlets.List(traitlets.Unicode()).tag(sync=True)
     computing = traitlets.Unicode("").tag(sync=True)
 
@@ -93,7 +93,8 @@ class LayerTree(Widget):
 
     def accepts(self, name: str, value: Any) -> bool:
         """The layers are the kernel's to say, and a selection must be one of them."""
-        return name != "layers" and (name != "selected" or self._is_choice(value))
+        allowed = name != "layers" and (name != "selected" or self._is_choice(value))
+        return allowed and super().accepts(name, value)
 
     def _is_choice(self, path: object) -> bool:
         return path == "" or any(row["path"] == path for row in self.layers)

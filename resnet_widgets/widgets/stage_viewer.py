@@ -7,9 +7,11 @@ from typing import Any
 import anywidget
 import traitlets
 
-from ._base import Widget, clamp_cursor, clamp_index, module, widget_list
+from ._base import Widget, WidgetList, clamp_cursor, clamp_index, module
 from .activation_map import COLORMAPS, ActivationMap
 from .channel_slider import ChannelSlider
+
+_MOST_COLUMNS = 12
 
 
 class StageViewer(Widget):
@@ -51,8 +53,14 @@ class StageViewer(Widget):
     colormap = traitlets.Enum(COLORMAPS, default_value="auto").tag(sync=True)
     cursor = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
     selected = traitlets.Unicode("").tag(sync=True)
-    maps = widget_list()
-    sliders = widget_list()
+    maps = WidgetList()
+    sliders = WidgetList()
+
+    def accepts(self, name: str, value: Any) -> bool:
+        """Columns cost two widgets each, so a page gets no more than there is room for."""
+        if name == "layers" and not (isinstance(value, list) and len(value) <= _MOST_COLUMNS):
+            return False
+        return super().accepts(name, value)
 
     @traitlets.validate("channels")
     def _fit_channels(self, proposal: dict[str, Any]) -> list[int]:
