@@ -12,7 +12,14 @@ import {
   waitingCard,
 } from "./widgets/explorer_parts.js";
 import { look, photoView } from "./widgets/photo_view.js";
-import { becomeRoot, element, errorLine, onChange, setTrait } from "./widgets/shared.js";
+import {
+  becomeRoot,
+  element,
+  errorLine,
+  followFrame,
+  onChange,
+  setTrait,
+} from "./widgets/shared.js";
 
 /** @typedef {{ path: string, stage: string, block: string, shape: number[],
  *   field: import("./widgets/photo_view.js").Field | null }} Row */
@@ -138,6 +145,7 @@ async function renderExplorer({ model, el, signal, host }) {
     [map, "layer"],
     [grid, "layer"],
     [slider, "layer"],
+    [stages, "selected"],
   ]);
   share("channel", [
     [map, "channel"],
@@ -151,7 +159,6 @@ async function renderExplorer({ model, el, signal, host }) {
   unite("scale", [map, grid, stages]);
   unite("colormap", [map, grid, stages]);
   unite("order", [grid, slider]);
-  onChange(stages, ["selected"], () => setTrait(model, "layer", stages.get("selected")), signal);
 
   // -- what shows what ----------------------------------------------------------------------------
 
@@ -204,7 +211,7 @@ async function renderExplorer({ model, el, signal, host }) {
     store.prefetch(shot, nextLayers(tree.get("layers"), layer, stages.get("layers")));
   }
 
-  /** Asks for the picture of the photo shown, unless it is the one that is there. */
+  /** Asks for the picture of the photo shown. */
   function fetchPicture() {
     if (model.get("photo")) model.send({ kind: "picture", photo: model.get("photo") });
   }
@@ -220,9 +227,11 @@ async function renderExplorer({ model, el, signal, host }) {
   onChange(model, ["photo", "status", "about", "layer"], arrange, signal);
   onChange(tree, ["layers"], arrange, signal);
   onChange(model, ["cursor", "layer", "channel", "about"], mark, signal);
+  followFrame({ model: map, host, signal }, mark);
   onChange(model, ["layer"], stayInRange, signal);
   onChange(model, ["layer", "photo"], fetchAhead, signal);
-  onChange(model, ["photo"], fetchPicture, signal);
+  // A photo and its own crop have one key, because the model sees the same, but two pictures.
+  onChange(model, ["photo", "picture"], fetchPicture, signal);
   header.crop.addEventListener("click", () => photo.setWhole(toggle(header.crop, "aria-pressed")), {
     signal,
   });

@@ -83,7 +83,7 @@ def plot_channels(
     which = {"index": "First", "strength": "Strongest"}[order]
     caption = f"{which} {len(channels)} of {values.shape[-1]} channels"
     if values.ndim == 1:
-        names = _class_names(cache, layer, len(values))
+        names = cache.labels(layer)
         return _bars(values, channels, names, title, caption, colours)
     return _grid(values, channels, title, caption, colours, shared=scale == "layer")
 
@@ -173,14 +173,6 @@ def _map(
         interpolation="nearest",
     )
     return said
-
-
-def _class_names(cache: Any, layer: str, count: int) -> tuple[str, ...] | None:
-    """Labels of the model's classes if `layer` is its output."""
-    labels = getattr(getattr(cache, "about", None), "labels", None)
-    if labels and len(labels) == count and cache.layers[-1].path == layer:
-        return labels
-    return None
 
 
 def _bars(

@@ -323,6 +323,17 @@ def test_what_is_no_classifier_predicts_nothing(head):
     assert ActivationCache(keras.Model(x, y)).predictions(PHOTO) is None
 
 
+def test_only_the_output_has_the_names_of_the_classes():
+    x = keras.Input((16, 16, 3))
+    y = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(1000, 3)(x))
+    y = keras.layers.Dense(1000, name="hidden")(y)
+    model = keras.Model(x, keras.layers.Dense(1000, "softmax", name="answer")(y))
+    cache = ActivationCache(model)
+    assert cache.labels("answer")[0] == "tench"
+    assert cache.labels("hidden") is None
+    assert cache.predictions(PHOTO)[0].label in cache.labels("answer")
+
+
 def test_nested_models(model):
     keras.utils.set_random_seed(0)
     inner = keras.applications.ResNet50(weights=None, include_top=False, input_shape=(64, 64, 3))

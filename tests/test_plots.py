@@ -6,7 +6,6 @@ import io
 import subprocess
 import sys
 import threading
-from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -26,6 +25,7 @@ class StubCache:
     """Answers as an `ActivationCache` does, with given arrays."""
 
     input_size = (32, 32)
+    class_names: tuple | None = None
 
     def __init__(self, **arrays: np.ndarray) -> None:
         self.arrays = arrays
@@ -40,6 +40,9 @@ class StubCache:
     def stages(self, image):
         self.images.append(image)
         return self.arrays
+
+    def labels(self, layer):
+        return self.class_names if layer == "predictions" else None
 
 
 def layer(channels: int = 20, side: int = 6) -> np.ndarray:
@@ -210,8 +213,7 @@ def test_a_vector_is_drawn_as_bars():
 def test_the_bars_of_the_last_layer_have_the_names_of_the_classes():
     scores = np.array([0.1, 0.7, 0.2], np.float32)
     cache = StubCache(hidden=scores, predictions=scores, other=np.zeros(4))
-    cache.about = SimpleNamespace(labels=("cat", "a $name$", "x" * 99))
-    cache.layers = [SimpleNamespace(path=path) for path in ("hidden", "predictions")]
+    cache.class_names = ("cat", "a $name$", "x" * 99)
 
     def labels(layer):
         figure = plot_channels(cache, PHOTO, layer, order="strength")
@@ -220,7 +222,7 @@ def test_the_bars_of_the_last_layer_have_the_names_of_the_classes():
 
     assert labels("predictions") == ["a $name$  1", "x" * 26 + "…  2", "cat  0"]
     assert labels("hidden") == ["ch 1", "ch 2", "ch 0"]
-    cache.about = SimpleNamespace(labels=None)
+    cache.class_names = None
     assert labels("predictions") == ["ch 1", "ch 2", "ch 0"]
 
 

@@ -67,21 +67,6 @@ export function setTrait(model, name, value) {
 }
 
 /**
- * Keeps two traits equal in the page, both ways; the first one wins at the start.
- * @param {any} a
- * @param {string} nameA
- * @param {any} b
- * @param {string} nameB
- * @param {AbortSignal} signal
- */
-export function bind(a, nameA, b, nameB, signal) {
-  const forth = () => setTrait(b, nameB, a.get(nameA));
-  forth();
-  onChange(a, [nameA], forth, signal);
-  onChange(b, [nameB], () => setTrait(a, nameA, b.get(nameB)), signal);
-}
-
-/**
  * Runs `task` at most once an animation frame, however often the result is called.
  * @param {() => void} task
  * @param {AbortSignal} signal

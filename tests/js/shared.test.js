@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import {
-  bind,
   channelOrder,
   followFrame,
   formatNumber,
@@ -54,18 +53,6 @@ test("a trait that stays equal tells the kernel nothing", () => {
   assert.equal(model.saves, 0);
   setTrait(model, "cursor", [0, 2]);
   assert.equal(model.saves, 1);
-});
-
-test("bound traits follow each other until the signal", () => {
-  const [a, b] = [makeModel({ x: 1 }), makeModel({ y: 2 })];
-  const end = new AbortController();
-  bind(a, "x", b, "y", end.signal);
-  assert.equal(b.get("y"), 1);
-  b.set("y", 5);
-  assert.equal(a.get("x"), 5);
-  end.abort();
-  a.set("x", 7);
-  assert.equal(b.get("y"), 5);
 });
 
 test("painting happens once a frame", () => {
