@@ -207,7 +207,7 @@ async function renderExplorer({ model, el, signal, host }) {
 
   function fetchAhead() {
     const [shot, layer] = [model.get("photo"), model.get("layer")];
-    if (!shot || !layer) return;
+    if (!shot || !layer || signal.aborted) return;
     store.prefetch(shot, nextLayers(tree.get("layers"), layer, stages.get("layers")));
   }
 
@@ -229,7 +229,8 @@ async function renderExplorer({ model, el, signal, host }) {
   onChange(model, ["cursor", "layer", "channel", "about"], mark, signal);
   followFrame({ model: map, host, signal }, mark);
   onChange(model, ["layer"], stayInRange, signal);
-  onChange(model, ["layer", "photo"], fetchAhead, signal);
+  // Later, because the views ask for what they show in a microtask, and theirs goes first.
+  onChange(model, ["layer", "photo"], () => setTimeout(fetchAhead), signal);
   // A photo and its own crop have one key, because the model sees the same, but two pictures.
   onChange(model, ["photo", "picture"], fetchPicture, signal);
   header.crop.addEventListener("click", () => photo.setWhole(toggle(header.crop, "aria-pressed")), {
@@ -297,7 +298,6 @@ async function renderExplorer({ model, el, signal, host }) {
   arrange();
   mark();
   fetchPicture();
-  fetchAhead();
   await Promise.all([
     widgets.tree.render({ el: treeBox, signal }),
     widgets.map.render({ el: mapBox, signal }),
@@ -307,6 +307,7 @@ async function renderExplorer({ model, el, signal, host }) {
     widgets.stages.render({ el: stagesBox, signal }),
     widgets.picker.render({ el: header.picker, signal }),
   ]);
+  fetchAhead();
 }
 
 export default { render: renderExplorer };

@@ -272,7 +272,6 @@ class Explorer(Widget):
             about = cache.about
             self.about = {"title": about.title, "note": about.note, "size": [*cache.input_size]}
             self.tree.layers = [layer.to_row() for layer in cache.layers]
-            self.stages.layers = list(cache.graph.stage_outputs[-4:])
         self._look(task)
 
     def _first(self, cache: ActivationCache) -> str:
@@ -323,6 +322,8 @@ class Explorer(Widget):
             self.photo = key
             for child in (self.map, self.grid, self.slider, self.stages):
                 child.photo = key
+            if self.cache and not self.stages.layers:
+                self.stages.layers = list(self.cache.graph.stage_outputs[-4:])
             self.update(**first_look)
 
     def _frame(self, photo: str, layer: str) -> Frame | Future[Frame]:

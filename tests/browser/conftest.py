@@ -39,6 +39,12 @@ def site() -> Iterator[str]:
             self.wfile.write(_PAGE)
             return None
 
+        def translate_path(self, path: str) -> str:
+            # The explorer lies one folder higher, and finds the others in `./widgets/`.
+            if path == "/explorer.js":
+                return str(_WIDGETS.parent / "explorer.js")
+            return super().translate_path(path.removeprefix("/widgets"))
+
         def log_message(self, *_args: Any) -> None:
             pass
 
@@ -101,7 +107,10 @@ def show(context: BrowserContext, site: str) -> Iterator[Callable[..., Page]]:
         }
         for name, (other_module, other, other_state) in (others or {}).items():
             widgets[name] = {"module": other_module, "state": _state(other, other_state)}
-        kernel = {f"|{name}": frame_for_page(array) for name, array in (frames or {}).items()}
+        kernel = {
+            name if "|" in name else f"|{name}": frame_for_page(array)
+            for name, array in (frames or {}).items()
+        }
         page.wait_for_function("() => !!window.startWidgets")
         page.evaluate(
             "options => startWidgets(options)",

@@ -1,0 +1,311 @@
+"""The explorer in Chromium: its children bound to each other, keys, states, narrow cells."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from resnet_widgets.explorer import Explorer
+from resnet_widgets.widgets import (
+    ActivationMap,
+    ChannelSlider,
+    ImagePicker,
+    LayerTree,
+    StageViewer,
+)
+
+from .painted import colored, next_frame, pixels, table
+
+RNG = np.random.default_rng(2)
+SHAPES = {
+    "conv1_relu": (16, 16, 4),
+    "conv2_block1_1_conv": (8, 8, 4),
+    "conv2_block1_out": (8, 8, 6),
+    "conv3_block1_out": (4, 4, 8),
+    "predictions": (5,),
+}
+FRAMES = {name: RNG.random(shape, np.float32) for name, shape in SHAPES.items()}
+FIELDS = {"conv2_block1_out": {"size": [10, 10], "stride": [4, 4], "start": [-3, -3]}}
+ROWS = [
+    {
+        "path": path,
+        "name": path,
+        "kind": "Activation",
+        "stage": path.split("_")[0] if len(shape) == 3 else "head",
+        "block": "_".join(path.split("_")[:2]) if "_block" in path else "",
+        "shape": list(shape),
+        "dtype": "float32",
+        "parameters": 0,
+        "field": FIELDS.get(path),
+        "inputs": [],
+    }
+    for path, shape in SHAPES.items()
+]
+STAGES = ["conv1_relu", "conv2_block1_out"]
+READY = {
+    "photo": "cat",
+    "layer": "conv2_block1_out",
+    "channel": 2,
+    "picture": {"name": "cat.png", "size": [60, 80], "box": [10, 0, 70, 60], "notes": []},
+    "predictions": [["cat", 0.75], ["<b>dog</b>", 0.25]],
+    "about": {"title": "A model", "note": "embedded mini", "size": [32, 32]},
+    "memory": {"nbytes": 2**20, "max_bytes": 4 * 2**20},
+}
+
+
+@pytest.fixture
+def show_explorer(show):
+    def show_it(width=1000, rows=ROWS, **state):
+        state = {**READY, **state}
+        others = {
+            "tree": ("layer_tree.js", LayerTree, {"layers": rows}),
+            "map": ("activation_map.js", ActivationMap, {"values": False}),
+            "grid": ("activation_map.js", ActivationMap, {"values": False, "mode": "grid"}),
+            "slider": ("channel_slider.js", ChannelSlider, {}),
+            "stages": ("stage_viewer.js", StageViewer, {}),
+            "picker": ("image_picker.js", ImagePicker, {}),
+        }
+        for i in range(2):
+            others[f"map{i}"] = ("activation_map.js", ActivationMap, {"values": False})
+            others[f"slider{i}"] = ("channel_slider.js", ChannelSlider, {})
+        if state["photo"]:
+            others["stages"][2].update(
+                layers=STAGES,
+                channels=[0, 0],
+                maps=["anywidget:map0", "anywidget:map1"],
+                sliders=["anywidget:slider0", "anywidget:slider1"],
+            )
+        for name in ("map", "grid", "slider", "stages"):
+            others[name][2]["photo"] = state["photo"]
+        references = {name: f"anywidget:{name}" for name in others if hasattr(Explorer, name)}
+        frames = {f"cat|{name}": array for name, array in FRAMES.items()}
+        return show(
+            "explorer.js", Explorer, frames, width=width, others=others, **references, **state
+        )
+
+    return show_it
+
+
+def trait(page, name, model="shown"):
+    return page.evaluate("([model, name]) => stub.models[model].get(name)", [model, name])
+
+
+def update(page, model="shown", **values):
+    page.evaluate("([model, values]) => stub.models[model].update(values)", [model, values])
+
+
+def wait_shown(page, layer, channel):
+    page.wait_for_selector(f".rw-explorer-top canvas[data-shown='{layer}#{channel}']")
+
+
+def test_it_shows_layer_and_channel_everywhere(show_explorer):
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    array = FRAMES["conv2_block1_out"]
+    low, high = array[..., 2].min(), array[..., 2].max()
+    expected = colored(array, 2, low, high, table(page, "viridis"))
+    np.testing.assert_array_equal(pixels(page, ".rw-explorer-top canvas[data-shown]"), expected)
+    assert trait(page, "selected", "tree") == "conv2_block1_out"
+    assert [trait(page, name, "slider") for name in ("layer", "value")] == ["conv2_block1_out", 2]
+    assert [trait(page, name, "grid") for name in ("layer", "channel")] == ["conv2_block1_out", 2]
+
+
+def test_a_child_that_changes_takes_the_others_along(show_explorer):
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    page.evaluate("stub.models.tree.set('selected', 'conv3_block1_out')")
+    wait_shown(page, "conv3_block1_out", 2)
+    page.evaluate("stub.models.slider.set('value', 7)")
+    wait_shown(page, "conv3_block1_out", 7)
+    assert [trait(page, "layer"), trait(page, "channel")] == ["conv3_block1_out", 7]
+    assert trait(page, "channel", "grid") == 7
+
+
+def test_a_channel_that_the_new_layer_lacks_becomes_its_last(show_explorer):
+    page = show_explorer(channel=5)
+    update(page, layer="conv1_relu")
+    wait_shown(page, "conv1_relu", 3)
+    assert trait(page, "channel") == 3
+
+
+def test_a_stage_name_selects_its_layer_each_time(show_explorer):
+    page = show_explorer()
+    name = page.locator(".rw-stage-name").first
+    for _ in range(2):
+        name.click()
+        assert trait(page, "layer") == "conv1_relu"
+        expect(name).to_have_attribute("aria-pressed", "true")
+        update(page, layer="conv3_block1_out")
+        expect(name).to_have_attribute("aria-pressed", "false")
+
+
+def test_one_message_a_change(show_explorer):
+    """The kernel hears of a slider step from the slider and from the explorer: positions only."""
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    page.evaluate("for (const model of Object.values(stub.models)) model.saved.length = 0")
+    page.locator(
+        ".rw-explorer-main > div > .rw-slider [role=slider], .rw-slider [role=slider]"
+    ).first.press("End")
+    wait_shown(page, "conv2_block1_out", 5)
+    saved = page.evaluate(
+        "Object.entries(stub.models).flatMap(([name, m]) => m.saved.map((s) => [name, s]))"
+    )
+    (shown, position), (slider, values) = sorted(saved, key=str)
+    assert (shown, position) == ("shown", {"channel": 5})
+    # A layer that the page has given the slider goes along with the first thing it says.
+    assert (slider, values.pop("value")) == ("slider", 5)
+    assert values in ({}, {"layer": "conv2_block1_out"})
+
+
+def test_pointing_at_the_photo_marks_the_cell_and_what_it_sees(show_explorer):
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    page.wait_for_selector(".rw-stage canvas[data-shown]")
+    next_frame(page)
+    box = page.locator(".rw-photo").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.45, box["y"] + box["height"] * 0.7)
+    assert trait(page, "cursor") == [3 / 8, 5 / 8, 4 / 8, 6 / 8]
+    assert trait(page, "cursor", "map") == trait(page, "cursor")
+    assert trait(page, "cursor", "stages") == trait(page, "cursor")
+    # Row 5 sees the pixels from -3 + 5 * 4 on, ten of them, column 3 likewise.
+    footer = page.locator(".rw-explorer-footer")
+    expect(footer).to_contain_text("row 5 col 3")
+    expect(footer).to_contain_text("photo px 9–18, 17–26")
+    value = FRAMES["conv2_block1_out"][5, 3, 2]
+    shown = float(footer.inner_text().split("≈ ")[1].split()[0])
+    assert shown == pytest.approx(value, abs=1 / 504 + 5e-4)
+    field = page.locator(".rw-field").bounding_box()
+    assert field["x"] - box["x"] == pytest.approx(box["width"] * 9 / 32, abs=1)
+    assert field["height"] == pytest.approx(box["height"] * 10 / 32, abs=1)
+    page.mouse.move(box["x"] - 5, box["y"] - 40)
+    assert trait(page, "cursor") == []
+
+
+def test_the_footer_follows_photo_and_layer(show_explorer):
+    page = show_explorer(cursor=[0, 0, 1 / 8, 1 / 8])
+    footer = page.locator(".rw-explorer-footer")
+    expect(footer).to_contain_text("row 0 col 0")
+    update(page, layer="conv3_block1_out")
+    expect(footer).to_contain_text("≈")
+    update(page, photo="dog")
+    update(page, model="map", photo="dog")
+    expect(footer).not_to_contain_text("≈")
+
+
+def test_keys(show_explorer):
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    root = page.locator(".rw-explorer")
+    root.focus()
+    page.keyboard.press("ArrowDown")
+    wait_shown(page, "conv3_block1_out", 2)
+    page.keyboard.press("ArrowRight")
+    wait_shown(page, "conv3_block1_out", 3)
+    page.keyboard.press("?")
+    card = page.get_by_role("dialog")
+    expect(card).to_be_visible()
+    expect(card.get_by_role("button")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(card).to_be_hidden()
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("x")
+    assert page.evaluate("stub.keys") == []
+
+
+def test_labels_are_text(show_explorer):
+    page = show_explorer()
+    rows = page.locator(".rw-predictions li")
+    expect(rows.nth(1).locator("span").first).to_have_text("<b>dog</b>")
+    expect(rows.first.locator("span").last).to_have_text("75 %")
+
+
+def test_a_vector_needs_no_sheet_of_channels(show_explorer):
+    page = show_explorer(layer="predictions", channel=0)
+    expect(page.locator(".rw-vector").first).to_be_visible()
+    expect(page.locator(".rw-map-grid")).to_be_hidden()
+
+
+def test_the_whole_photo_can_be_seen(show_explorer):
+    page = show_explorer()
+    file = io.BytesIO()
+    Image.new("RGB", (80, 60), (200, 0, 0)).save(file, "PNG")
+    page.evaluate(
+        "(bytes) => stub.models.shown.receive({ kind: 'picture', photo: 'cat' },"
+        " [new DataView(Uint8Array.from(bytes).buffer)])",
+        list(file.getvalue()),
+    )
+    page.wait_for_function(
+        "document.querySelector('.rw-photo canvas').ariaLabel === 'Photo cat.png'"
+    )
+    next_frame(page)
+    crop = page.get_by_role("button", name="32² crop")
+    assert pixels(page, ".rw-photo canvas")[:, :, 0].min() >= 198
+    crop.click()
+    expect(crop).to_have_attribute("aria-pressed", "true")
+    whole = pixels(page, ".rw-photo canvas")
+    height, width = whole.shape[:2]
+    assert whole[2, width // 2, 3] == 0  # nothing above the picture
+    assert whole[height // 2, width // 2, 0] >= 198  # the crop
+    assert 90 <= whole[height // 2, 2, 0] <= 110  # what the model does not see is dimmed
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+def test_waiting_and_stopped(show_explorer, waiting):
+    page = show_explorer(rows=[], photo="", layer="", status="Loading …", stopped=not waiting)
+    expect(page.locator(".rw-explorer-body")).to_be_hidden()
+    expect(page.get_by_text("Loading …" if waiting else "No model was loaded.")).to_be_visible()
+    page.get_by_role("button", name="Cancel" if waiting else "Try again").click()
+    assert {"kind": "cancel" if waiting else "retry"} in page.evaluate("stub.models.shown.sent")
+
+
+def test_no_photo(show_explorer):
+    page = show_explorer(photo="", layer="", picture={}, predictions=[])
+    expect(page.get_by_text("No photo yet.")).to_be_visible()
+    expect(page.get_by_role("tree")).to_be_visible()
+    assert page.evaluate("stub.models.store.sent") == []
+
+
+def test_errors_are_alerts(show_explorer):
+    page = show_explorer(error="`image` is no picture.")
+    expect(page.get_by_role("alert").first).to_have_text("`image` is no picture.")
+
+
+def test_the_note_opens(show_explorer):
+    page = show_explorer()
+    pill = page.get_by_role("button", name="embedded mini")
+    expect(page.locator(".rw-note")).to_be_hidden()
+    pill.click()
+    expect(page.locator(".rw-note")).to_have_text("embedded mini")
+
+
+@pytest.mark.parametrize("width", [480, 640, 1000])
+def test_nothing_sticks_out(show_explorer, width):
+    page = show_explorer(width=width)
+    wait_shown(page, "conv2_block1_out", 2)
+    next_frame(page)
+    out = page.evaluate(
+        """() => {
+          const root = document.querySelector(".rw-explorer").getBoundingClientRect();
+          return [...document.querySelectorAll(".rw-explorer *")]
+            .filter((node) => node.getBoundingClientRect().right > root.right + 1)
+            .map((node) => node.className || node.tagName);
+        }"""
+    )
+    assert out == []
+    assert page.locator(".rw-explorer-tree").evaluate("(node) => node.open") == (width >= 720)
+
+
+def test_nothing_listens_after_the_end(show_explorer):
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    page.evaluate("stub.end()")
+    counts = page.evaluate(
+        "Object.fromEntries(Object.entries(stub.models).map(([n, m]) => [n, m.listening()]))"
+    )
+    assert counts == {**dict.fromkeys(counts, 0), "store": counts["store"]}
