@@ -43,7 +43,7 @@ def site() -> Iterator[str]:
             # The explorer lies one folder higher, and finds the others in `./widgets/`.
             if path == "/explorer.js":
                 return str(_WIDGETS.parent / "explorer.js")
-            return super().translate_path(path.removeprefix("/widgets"))
+            return super().translate_path(path.replace("/widgets/", "/", 1))
 
         def log_message(self, *_args: Any) -> None:
             pass
