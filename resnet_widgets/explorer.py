@@ -276,7 +276,7 @@ class Explorer(Widget):
 
     def _first(self, cache: ActivationCache) -> str:
         """Path of the layer to begin with: the one asked for, or the end of the middle stage."""
-        wanted, self._first_layer = self._first_layer, None
+        wanted, self._first_layer = self.layer or self._first_layer, None
         if wanted and not self._is_layer(wanted):
             try:
                 cache.graph.find(wanted)
@@ -297,7 +297,7 @@ class Explorer(Widget):
         photo = _Photo.of(image.fit(cache.input_size))
         if not self.photo:
             # Tracing the whole network takes a second: the way to the first map takes less.
-            layer = self.layer or self._first(cache)
+            layer = self._first(cache)
             channel = self.channel or _strongest(cache.activation(photo.image, layer))
             self._show(photo, task, layer=layer, channel=channel)
         predictions = cache.predictions(photo.image) or []

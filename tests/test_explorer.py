@@ -116,8 +116,12 @@ def test_it_is_there_before_the_model(make, monkeypatch):
     assert explorer.status
     assert explorer.photo == ""
     assert explorer.cache is None
+    explorer.layer = "conv9"
     go_on.set()
     done(explorer)
+    # Only now it can be known that there is no such layer.
+    assert explorer.layer == "conv2_block2_out"
+    assert "Received: layer='conv9'" in explorer.error
 
 
 def test_frames_are_the_activations(make):
@@ -185,6 +189,15 @@ def test_layers_that_do_not_exist_are_refused(make):
     assert "Received: layer='conv9'" in explorer.error
     assert explorer.layer == "conv2_block2_out"
     assert done(make(layer="conv1_conv")).layer == "conv1_conv"
+
+
+def test_what_is_set_before_the_model_is_there_holds_if_it_can(make):
+    explorer = make(image=None)
+    explorer.layer, explorer.channel = "conv1_relu", 2
+    explorer.image = PHOTO
+    done(explorer)
+    assert (explorer.layer, explorer.channel) == ("conv1_relu", 2)
+    assert explorer.error == ""
 
 
 def test_channels_are_clamped(make):
