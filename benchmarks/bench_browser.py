@@ -196,7 +196,7 @@ def measure(notebook: Notebook, traffic: Traffic, steps: int) -> list[tuple[str,
             times.append(page.evaluate("(layer) => bench.pick(layer)", layer))
         return times
 
-    row("pick a layer, kernel computes it", pick_all(FIRST_LOOKS), "≤ 150")
+    row("pick a layer, kernel traces and computes it", pick_all(FIRST_LOOKS), "≤ 150")
     row("pick a layer, page has it", pick_all(FIRST_LOOKS), "≤ 33")
     times = []
     for layer in FIRST_LOOKS:
@@ -205,6 +205,10 @@ def measure(notebook: Notebook, traffic: Traffic, steps: int) -> list[tuple[str,
         traffic.wait_until_quiet(page)
         times += pick_all([layer])
     row("pick a layer, kernel has it", times, "≤ 150")
+
+    notebook.start("import skimage\nexplorer.image = skimage.data.astronaut()")
+    traffic.wait_until_quiet(page)
+    row("pick a layer, kernel computes it", pick_all(FIRST_LOOKS), "≤ 150")
 
     saved = notebook.save()
     start = time.perf_counter()
