@@ -2,7 +2,7 @@
 
 import { channelPicture } from "./channel_picture.js";
 import { channelSheet } from "./channel_sheet.js";
-import { becomeRoot, element, errorLine, followFrame, onChange, traitSelect } from "./shared.js";
+import { becomeRoot, element, errorLine, followFrame, onChange, orderSelect } from "./shared.js";
 import { valuePanel } from "./value_panel.js";
 import { vectorBars } from "./vector_bars.js";
 
@@ -44,16 +44,7 @@ async function renderMap({ model, el, signal, host }) {
     status,
   );
   const panel = valuePanel(model, signal);
-  const order = traitSelect(
-    model,
-    "order",
-    "Order of the channels",
-    [
-      ["index", "by index"],
-      ["strength", "by strength"],
-    ],
-    signal,
-  );
+  const order = orderSelect(model, signal);
   const aside = element("div", { class: "rw-map-aside" }, panel.node, picture.reading);
   const title = element("div", { class: "rw-title" }, name, facts);
   el.append(

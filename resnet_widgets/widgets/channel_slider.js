@@ -9,9 +9,9 @@ import {
   followFrame,
   formatShort,
   onChange,
+  orderSelect,
   setTrait,
   throttle,
-  traitSelect,
 } from "./shared.js";
 
 /**
@@ -49,16 +49,7 @@ async function renderSlider({ model, el, signal, host }) {
     thumb,
   );
   const play = element("button", { type: "button", class: "rw-play" });
-  const order = traitSelect(
-    model,
-    "order",
-    "Order of the channels",
-    [
-      ["index", "by index"],
-      ["strength", "by strength"],
-    ],
-    signal,
-  );
+  const order = orderSelect(model, signal);
   el.append(
     errorLine(model, signal),
     element("div", { class: "rw-slider-row" }, play, track, order),

@@ -267,3 +267,17 @@ export function traitSelect(model, trait, label, options, signal) {
   show();
   return select;
 }
+
+/**
+ * The drop-down for the order of the channels.
+ * @param {any} model
+ * @param {AbortSignal} signal
+ */
+export function orderSelect(model, signal) {
+  /** @type {[string, string][]} */
+  const options = [
+    ["index", "by index"],
+    ["strength", "by strength"],
+  ];
+  return traitSelect(model, "order", "Order of the channels", options, signal);
+}
