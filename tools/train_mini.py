@@ -52,7 +52,9 @@ STAGES = (
     (64, 1.75, 1.0, 0.75, 0.0),
     (64, 1.25, 0.75, 0.57, 0.5),
     (96, 1, 0.57, 0.2, 0.5),
-    (128, 0.6, 0.2, 0.0, 0.5),
+    (96, 1, 0.45, 0.325, 0.5),
+    (128, 0.54, 0.325, 0.17, 0.5),
+    (128, 0.65, 0.2, 0.0, 0.5),
 )
 MUON_LR = 0.03  # fraction of a matrix' norm that one step turns it by
 ADAM_LR = 3e-3
@@ -301,7 +303,10 @@ def accuracy(model: nn.Module, data: tuple[Tensor, Tensor], side: int) -> float:
 
 @torch.no_grad()
 def recalibrate(model: nn.Module, pixels: Tensor, side: int, batches: int = 40) -> None:
-    """Set every moving mean and variance to the average over training batches at `side`."""
+    """Set every moving mean and variance to the average over plain training pictures at `side`.
+
+    Those kept during the training belong to other sizes, older weights and augmented pictures.
+    """
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
@@ -310,7 +315,7 @@ def recalibrate(model: nn.Module, pixels: Tensor, side: int, batches: int = 40) 
     model.train()
     for _ in range(batches):
         pick = torch.randint(len(pixels), (BATCH,), generator=rng)
-        model(augment(pixels[pick], side, rng))
+        model(resize(pixels[pick], side))
     model.eval()
 
 
