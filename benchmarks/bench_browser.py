@@ -12,13 +12,13 @@ import argparse
 import os
 import random
 import statistics
-import struct
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import nbformat
+from playwright.sync_api import Page
 
 TESTS = Path(__file__).parents[1] / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS / "lab")]
@@ -118,33 +118,47 @@ window.bench = (() => {
 """
 
 
+# Counted inside the page: Playwright's own events would copy every frame to this process.
+COUNT_TRAFFIC = """
+window.traffic = { messages: 0, bytes: 0, pixels: 0 };
+window.WebSocket = class extends WebSocket {
+  constructor(...options) {
+    super(...options);
+    this.addEventListener("message", ({ data }) => this.count(data));
+  }
+  send(data) {
+    this.count(data);
+    super.send(data);
+  }
+  count(data) {
+    const buffer = data.buffer ?? data;
+    traffic.messages += 1;
+    traffic.bytes += buffer.byteLength ?? data.length;
+    // Jupyter's own framing: the number of offsets first; six of them are for the message.
+    if (buffer.byteLength) traffic.pixels += new DataView(buffer).getUint32(0, true) > 6;
+  }
+};
+"""
+
+
 class Traffic:
     """What the page and its kernel say to each other."""
 
-    def __init__(self, page) -> None:
-        self.messages = self.bytes = self.with_buffers = 0
-        page.on("websocket", self._listen)
-
-    def _listen(self, socket) -> None:
-        socket.on("framereceived", self._count)
-        socket.on("framesent", self._count)
-
-    def _count(self, payload: str | bytes) -> None:
-        self.messages += 1
-        self.bytes += len(payload)
-        if isinstance(payload, bytes):
-            # Jupyter's own framing: the number of offsets first; six of them are for the message.
-            self.with_buffers += struct.unpack_from("<Q", payload)[0] > 6
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        page.add_init_script(COUNT_TRAFFIC)
 
     @property
-    def so_far(self) -> tuple[int, int, int]:
-        return self.messages, self.bytes, self.with_buffers
+    def so_far(self) -> list[int]:
+        """Messages, bytes, messages with pixels, both ways."""
+        return self._page.evaluate("[traffic.messages, traffic.bytes, traffic.pixels]")
 
-    def wait_until_quiet(self, page) -> None:
+    def wait_until_quiet(self) -> None:
+        """Returns once nothing has been said for a second."""
         before = None
         while before != self.so_far:
             before = self.so_far
-            page.wait_for_timeout(1500)
+            self._page.wait_for_timeout(1000)
 
 
 def summary(times: list[float]) -> tuple[str, str]:
@@ -167,12 +181,12 @@ def measure(notebook: Notebook, traffic: Traffic, steps: int) -> list[tuple[str,
     rows.append(("cell run → first map, TensorFlow loaded on the way", f"{first:.0f}", "", ""))
 
     page.evaluate(HELPERS)
-    traffic.wait_until_quiet(page)
+    traffic.wait_until_quiet()
     looks = page.evaluate("(steps) => bench.learn(steps)", steps)
-    traffic.wait_until_quiet(page)
+    traffic.wait_until_quiet()
     before = traffic.so_far
     row("slider step", page.evaluate("(looks) => bench.walk(looks)", looks), "≤ 16.7, p95 ≤ 33")
-    traffic.wait_until_quiet(page)
+    traffic.wait_until_quiet()
     messages, size, pixels = (b - a for a, b in zip(before, traffic.so_far, strict=True))
     notebook.start(BUSY)
     row(
@@ -192,7 +206,7 @@ def measure(notebook: Notebook, traffic: Traffic, steps: int) -> list[tuple[str,
     def pick_all(layers: list[str]) -> list[float]:
         times = []
         for layer in layers:
-            traffic.wait_until_quiet(page)
+            traffic.wait_until_quiet()
             times.append(page.evaluate("(layer) => bench.pick(layer)", layer))
         return times
 
@@ -200,14 +214,14 @@ def measure(notebook: Notebook, traffic: Traffic, steps: int) -> list[tuple[str,
     row("pick a layer, page has it", pick_all(FIRST_LOOKS), "≤ 33")
     times = []
     for layer in FIRST_LOOKS:
-        traffic.wait_until_quiet(page)
+        traffic.wait_until_quiet()
         notebook.evaluate("explorer.store.forget()")
-        traffic.wait_until_quiet(page)
+        traffic.wait_until_quiet()
         times += pick_all([layer])
     row("pick a layer, kernel has it", times, "≤ 150")
 
     notebook.start("import skimage\nexplorer.image = skimage.data.astronaut()")
-    traffic.wait_until_quiet(page)
+    traffic.wait_until_quiet()
     row("pick a layer, kernel computes it", pick_all(FIRST_LOOKS), "≤ 150")
 
     saved = notebook.save()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
 import io
@@ -362,13 +363,14 @@ class Explorer(Widget):
         assert self.cache is not None
         self.tree.update(computing=path)
         try:
-            activation = self.cache.activation(image, path)
+            return self.cache.activation(image, path)
         finally:
-            self.tree.update(computing="")
-        self._update_memory()
-        return activation
+            # Later, and once for many: the page waits for the frame, not for this.
+            with contextlib.suppress(RuntimeError):  # closed meanwhile
+                self._worker.submit(lambda task: self._update_memory(), kind="memory")
 
     def _update_memory(self) -> None:
+        self.tree.update(computing="")
         cache, shown = self.cache, self._photos.get(self.photo)
         if cache is None or shown is None:
             return
