@@ -376,7 +376,8 @@ class Explorer(Widget):
             return
         info = cache.info()
         self.update(memory={"nbytes": info.nbytes, "max_bytes": info.max_bytes})
-        self.tree.update(cached=sorted(cache.cached(shown.image)))
+        # The input is there without being computed.
+        self.tree.update(cached=sorted({cache.layers[0].path} | cache.cached(shown.image)))
 
     # -- what the page asks ------------------------------------------------------------------------
 

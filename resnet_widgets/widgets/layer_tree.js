@@ -342,12 +342,13 @@ function render({ model, el, signal }) {
   onChange(model, ["selected"], reveal, signal);
   onChange(model, ["cached", "computing"], mark, signal);
   load();
-  // Only a list that has its place on the page can be scrolled.
+  // Only a list that has its place on the page can be scrolled; one that shrinks may hide the row.
+  let height = 0;
   const observer = new ResizeObserver(() => {
     const node = selected();
-    if (list.clientHeight === 0 || !node) return;
-    scrollTo(node);
-    observer.disconnect();
+    const [before, now] = [height, list.clientHeight];
+    height = now;
+    if (node && now > 0 && (before === 0 || now < before)) scrollTo(node);
   });
   observer.observe(list);
   signal.addEventListener("abort", () => observer.disconnect());

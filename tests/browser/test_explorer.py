@@ -231,6 +231,21 @@ def test_a_vector_needs_no_sheet_of_channels(show_explorer):
     expect(page.locator(".rw-map-grid")).to_be_hidden()
 
 
+def test_the_selected_layer_stays_in_view_when_the_tree_gets_shorter(show_explorer):
+    many = [
+        {**ROWS[1], "path": f"conv2_block1_{i}", "name": f"conv2_block1_{i}"} for i in range(40)
+    ]
+    page = show_explorer(rows=[ROWS[0], *many, *ROWS[2:]])
+    wait_shown(page, "conv2_block1_out", 2)
+    update(page, layer="predictions", channel=0)
+    expect(page.locator(".rw-map-grid")).to_be_hidden()
+    next_frame(page)
+    tree = page.get_by_role("tree").bounding_box()
+    row = page.locator("[role=treeitem][aria-selected=true] > .rw-tree-row").bounding_box()
+    assert tree["y"] - 1 <= row["y"]
+    assert row["y"] + row["height"] <= tree["y"] + tree["height"] + 1
+
+
 def test_the_whole_photo_can_be_seen(show_explorer):
     page = show_explorer()
     file = io.BytesIO()
