@@ -237,6 +237,8 @@ def test_the_selected_layer_stays_in_view_when_the_tree_gets_shorter(show_explor
     ]
     page = show_explorer(rows=[ROWS[0], *many, *ROWS[2:]])
     wait_shown(page, "conv2_block1_out", 2)
+    page.wait_for_selector(".rw-stage canvas[data-shown]")
+    next_frame(page)
     update(page, layer="predictions", channel=0)
     expect(page.locator(".rw-map-grid")).to_be_hidden()
     next_frame(page)
