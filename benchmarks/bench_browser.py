@@ -210,7 +210,7 @@ def measure(notebook: Notebook, traffic: Traffic, steps: int) -> list[tuple[str,
             times.append(page.evaluate("(layer) => bench.pick(layer)", layer))
         return times
 
-    row("pick a layer, kernel traces and computes it", pick_all(FIRST_LOOKS), "≤ 150")
+    row("pick a layer, first look at it", pick_all(FIRST_LOOKS), "≤ 150")
     row("pick a layer, page has it", pick_all(FIRST_LOOKS), "≤ 33")
     times = []
     for layer in FIRST_LOOKS:

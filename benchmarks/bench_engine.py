@@ -95,6 +95,14 @@ def main() -> int:
         note("another layer", lambda layer=layer: cache.activation(seen, layer))
         note("cached", lambda layer=layer: cache.activation(seen, layer))
 
+    seen_layers = cache.activations(seen, everything)
+    reference = keras.Model(model.inputs[0], [model.get_layer(p).output for p in everything])
+    expected = reference.predict(cache.about.preprocess(seen.array), verbose=0)
+    equal = sum(
+        np.array_equal(seen_layers[path], theirs[0])
+        for path, theirs in zip(everything, expected, strict=True)
+    )
+
     median = {name: statistics.median(values) for name, values in times.items()}
     spread = {name: f"{min(values):.2f}–{max(values):.2f}" for name, values in times.items()}
     plain, usual = median["forward"], median["usual way"]
@@ -125,7 +133,8 @@ def main() -> int:
         f"Python {sys.version.split()[0]}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
     )
     print(f"{cache.about.title}, {size[0]}×{size[1]}, {os.cpu_count()} cores. {versions}.")
-    print(f"Medians of {arguments.runs} runs. The very first look took {first_look:.0f} ms.\n")
+    print(f"Medians of {arguments.runs} runs. The very first look took {first_look:.0f} ms.")
+    print(f"Equal to keras.Model.predict bit for bit: {equal} of {len(everything)} layers.\n")
     print(f"| {'what':32} | {'ms':>7} | {'min–max':>16} | {'ratio':>8} | target |")
     print(f"|{'-' * 34}|{'-' * 8}:|{'-' * 17}:|{'-' * 9}:|--------|")
     for title, name, ratio, target in rows:

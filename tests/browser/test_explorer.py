@@ -242,6 +242,8 @@ def test_the_selected_layer_stays_in_view_when_the_tree_gets_shorter(show_explor
     update(page, layer="predictions", channel=0)
     expect(page.locator(".rw-map-grid")).to_be_hidden()
     next_frame(page)
+    page.locator(".rw-tree").evaluate("(tree) => { tree.style.maxHeight = '260px'; }")
+    next_frame(page)
     tree = page.get_by_role("tree").bounding_box()
     row = page.locator("[role=treeitem][aria-selected=true] > .rw-tree-row").bounding_box()
     assert tree["y"] - 1 <= row["y"]
