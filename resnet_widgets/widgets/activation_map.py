@@ -34,6 +34,9 @@ class ActivationMap(Widget):
         colormap: `"viridis"`, `"magma"`, `"cividis"`, `"gray"`, `"coolwarm"`, or `"auto"`: viridis,
             and coolwarm around zero. Defaults to `"auto"`.
         cursor: `[x0, y0, x1, y1]`, the cell under the pointer in 0…1 of the picture; `[]` for none.
+        region: `[x0, y0, x1, y1]` in 0…1 of the picture, a box drawn with the pointer, or with
+            Shift and the arrow keys; `[]` for none.
+        outline: `[x0, y0, x1, y1]`, cells to frame with a dashed line; `[]` for none.
         values: Whether histogram, legend and controls are drawn with the map. Defaults to `True`.
         labels: Names of the entries of a vector, such as class names.
 
@@ -61,6 +64,8 @@ class ActivationMap(Widget):
     limits = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
     colormap = traitlets.Enum(COLORMAPS, default_value="auto").tag(sync=True, echo_update=False)
     cursor = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
+    region = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
+    outline = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
     values = traitlets.Bool(True).tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
@@ -74,8 +79,8 @@ class ActivationMap(Widget):
     def _clamp_channel(self, proposal: dict[str, Any]) -> int:
         return clamp_index(proposal["value"])
 
-    @traitlets.validate("cursor")
-    def _clamp_cursor(self, proposal: dict[str, Any]) -> list[float]:
+    @traitlets.validate("cursor", "region", "outline")
+    def _clamp_box(self, proposal: dict[str, Any]) -> list[float]:
         return clamp_cursor(proposal["value"])
 
     @traitlets.validate("limits")

@@ -1,12 +1,10 @@
 // One channel as a picture: cells, marks, and the cursor that other views share.
 
 import { channelColors, channelMarks, colormapName, colormapTable, colorRange } from "./colors.js";
-import { cursorCells, readingOf } from "./cursor.js";
+import { cursorCells, readingOf, STEPS } from "./cursor.js";
+import { regionBox, traitBox } from "./region_box.js";
 import { element, formatShort, onChange, oncePerFrame, setTrait } from "./shared.js";
 import { channelNote } from "./value_panel.js";
-
-/** @type {Record<string, [number, number]>} */
-const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** @typedef {import("./frame_store.js").Frame} Frame */
 
@@ -157,6 +155,9 @@ export function channelPicture(model, signal) {
     event.preventDefault();
   }
 
+  traitBox(picture, model, "outline", signal);
+  const grid = () => /** @type {[number, number] | null} */ (frame && [frame.width, frame.height]);
+  regionBox({ node: picture, model, cells: grid, signal });
   picture.addEventListener("pointermove", follow, { signal });
   picture.addEventListener("pointerdown", follow, { signal });
   picture.addEventListener(

@@ -2,6 +2,14 @@
 
 import { formatNumber } from "./shared.js";
 
+/** @type {Record<string, [columns: number, rows: number]>} where the arrow keys take a cursor */
+export const STEPS = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
+
 /**
  * The smallest block of whole cells that covers a cursor: `[x0, y0, x1, y1]` in cells.
  * @param {number[]} cursor in 0…1 of the picture
@@ -46,4 +54,19 @@ export function readingOf(frame, channel, block) {
   const mean = (right - left) * (bottom - top) > 1 ? "mean " : "";
   const value = formatNumber(blockValue(frame, channel, block));
   return `row ${span(top, bottom)} col ${span(left, right)} ${mean}≈ ${value}`;
+}
+
+/**
+ * Lays an element over a part of what it is positioned in, and hides it where there is none.
+ * @param {HTMLElement} node
+ * @param {number[]} edges left, top, right, bottom in 0…1, or []
+ */
+export function placeBox(node, edges) {
+  node.hidden = edges.length !== 4;
+  if (node.hidden) return;
+  const [left, top, right, bottom] = edges;
+  node.style.left = `${100 * left}%`;
+  node.style.top = `${100 * top}%`;
+  node.style.width = `${100 * (right - left)}%`;
+  node.style.height = `${100 * (bottom - top)}%`;
 }
