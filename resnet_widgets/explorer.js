@@ -156,7 +156,9 @@ async function renderExplorer({ model, el, signal, host }) {
     [map, "cursor"],
     [stages, "cursor"],
   ]);
-  unite("scale", [map, grid, stages]);
+  for (const trait of ["blend", "symmetric", "clip"]) unite(trait, [map, grid, stages]);
+  // Numbers that hold for one layer, and say nothing about another.
+  unite("limits", [map, grid]);
   unite("colormap", [map, grid, stages]);
   unite("order", [grid, slider]);
 

@@ -1,5 +1,6 @@
 """The widgets without a browser: what travels over the comm, what is clamped, what is refused."""
 
+import math
 import re
 import shutil
 import subprocess
@@ -243,10 +244,24 @@ class TestActivationMap:
         comm.page_sets(cursor=[0, 0, 0.5, 0.5])
         assert comm.sent == []
 
-    @pytest.mark.parametrize("limits", [[1], [1, 1], [2, 1], [1, 2, 3]])
+    @pytest.mark.parametrize("limits", [[1], [1, 1], [2, 1], [1, 2, 3], [0, math.inf]])
     def test_limits_that_are_no_range_are_refused(self, limits):
         with pytest.raises(traitlets.TraitError, match=r"low < high. Received: \["):
             ActivationMap(limits=limits)
+
+    @pytest.mark.parametrize("limits", [[2, 1], ["0", 1], None, [None, 1]])
+    def test_a_page_gets_the_range_back_that_it_may_not_set(self, limits):
+        shown = ActivationMap(limits=[0, 1])
+        comm = StubComm(shown)
+        comm.page_sets(limits=limits, colormap="jet")
+        assert (shown.limits, shown.colormap) == ([0, 1], "auto")
+        assert comm.page_has() == {"limits": [0, 1], "colormap": "auto"}
+
+    def test_blend_and_clip_stay_in_their_ranges(self):
+        shown = ActivationMap(blend=3, clip=80)
+        assert (shown.blend, shown.clip) == (1, 25)
+        shown.blend, shown.clip = -1, math.nan
+        assert (shown.blend, shown.clip) == (0, 0)
 
     def test_a_single_map_alone_is_not_as_wide_as_the_page(self):
         assert ActivationMap().layout.max_width == "720px"

@@ -7,12 +7,11 @@ from typing import Any
 import anywidget
 import traitlets
 
-from ._base import Widget, clamp_cursor, clamp_index, module
+from ._base import clamp_cursor, clamp_index, module
+from ._coloured import Coloured
 
-COLORMAPS = ("auto", "viridis", "magma", "cividis", "gray", "coolwarm")
 
-
-class ActivationMap(Widget):
+class ActivationMap(Coloured):
     """One channel of a layer as a picture, or all its channels as a contact sheet.
 
     Colours are honest: the legend shows the numbers at the two ends of the colormap, cells outside
@@ -27,12 +26,14 @@ class ActivationMap(Widget):
         channel: Index of the channel; one too large shows the last.
         mode: `"single"` or `"grid"`, all channels. Defaults to `"single"`.
         order: Of the channels in the grid, `"index"` or `"strength"`. Defaults to `"index"`.
-        scale: What the ends of the colormap stand for: the range of the channel (`"channel"`), that
-            of all channels (`"layer"`), or the channel's made symmetric (`"zero"`). Defaults to
-            `"channel"`.
+        blend: What the ends of the colormap stand for: 0 for the range of each channel, 1 for the
+            range of the layer, between them a mixture. Defaults to 0.
+        symmetric: Whether that range is made symmetric around 0. Defaults to `False`.
+        clip: Percent of the cells, 0…25, that are cut off at each end of the range, and marked.
+            Defaults to 0.
         limits: `[low, high]` to use instead, so that maps can be compared; `[]` for none.
-        colormap: `"viridis"`, `"magma"`, `"cividis"`, `"gray"`, `"coolwarm"`, or `"auto"`: viridis,
-            and coolwarm around zero. Defaults to `"auto"`.
+        colormap: `"viridis"`, `"magma"`, `"inferno"`, `"cividis"`, `"gray"`, `"coolwarm"`, or
+            `"auto"`: viridis, and coolwarm where the range is symmetric. Defaults to `"auto"`.
         cursor: `[x0, y0, x1, y1]`, the cell under the pointer in 0…1 of the picture; `[]` for none.
         region: `[x0, y0, x1, y1]` in 0…1 of the picture, a box drawn with the pointer, or with
             Shift and the arrow keys; `[]` for none.
@@ -58,11 +59,6 @@ class ActivationMap(Widget):
     order = traitlets.Enum(["index", "strength"], default_value="index").tag(
         sync=True, echo_update=False
     )
-    scale = traitlets.Enum(["channel", "layer", "zero"], default_value="channel").tag(
-        sync=True, echo_update=False
-    )
-    limits = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
-    colormap = traitlets.Enum(COLORMAPS, default_value="auto").tag(sync=True, echo_update=False)
     cursor = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
     region = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
     outline = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
@@ -82,12 +78,3 @@ class ActivationMap(Widget):
     @traitlets.validate("cursor", "region", "outline")
     def _clamp_box(self, proposal: dict[str, Any]) -> list[float]:
         return clamp_cursor(proposal["value"])
-
-    @traitlets.validate("limits")
-    def _check_limits(self, proposal: dict[str, Any]) -> list[float]:
-        limits = proposal["value"]
-        if limits and not (len(limits) == 2 and limits[0] < limits[1]):
-            raise traitlets.TraitError(
-                f"Expected `limits` to be [] or [low, high] with low < high. Received: {limits}"
-            )
-        return limits

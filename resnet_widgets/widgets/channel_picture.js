@@ -1,7 +1,8 @@
 // One channel as a picture: cells, marks, and the cursor that other views share.
 
-import { channelColors, channelMarks, colormapName, colormapTable, colorRange } from "./colors.js";
+import { channelColors, channelMarks, colormapName, colormapTable } from "./colors.js";
 import { cursorCells, readingOf, STEPS } from "./cursor.js";
+import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds } from "./ranges.js";
 import { regionBox, traitBox } from "./region_box.js";
 import { element, formatShort, onChange, oncePerFrame, setTrait } from "./shared.js";
 import { channelNote } from "./value_panel.js";
@@ -46,8 +47,9 @@ export function channelPicture(model, signal) {
     if (!frame) return;
     const channel = channelOf(frame);
     const [low, high] = [frame.low[channel], frame.high[channel]];
-    const range = colorRange(frame, channel, model.get("scale"), model.get("limits"));
-    const name = colormapName(model.get("colormap"), model.get("scale"));
+    const choice = rangeChoice(model);
+    const range = colorRange(rangeEnds(frame, choice.clip), channel, choice);
+    const name = colormapName(model.get("colormap"), choice.symmetric);
     if (name !== tableName) {
       table = colormapTable(name);
       tableName = name;
@@ -167,7 +169,7 @@ export function channelPicture(model, signal) {
   );
   picture.addEventListener("keydown", walk, { signal });
   onChange(model, ["cursor"], read, signal);
-  onChange(model, ["channel", "scale", "colormap", "limits"], paint, signal);
+  onChange(model, ["channel", "colormap", ...RANGE_TRAITS], paint, signal);
   const resized = new ResizeObserver(() => !marks.hidden && paint());
   resized.observe(picture);
   signal.addEventListener("abort", () => resized.disconnect());

@@ -1,14 +1,7 @@
 // All channels of a layer as one contact sheet.
 
-import {
-  cellSpans,
-  channelColors,
-  colormapName,
-  colormapTable,
-  colorRange,
-  paintTile,
-  sharesRange,
-} from "./colors.js";
+import { cellSpans, channelColors, colormapName, colormapTable, paintTile } from "./colors.js";
+import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds } from "./ranges.js";
 import { channelOrder, element, formatShort, onChange, oncePerFrame, setTrait } from "./shared.js";
 
 const GAP = 2;
@@ -121,22 +114,17 @@ export function channelSheet(model, signal) {
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     const image = context.createImageData(canvas.width, canvas.height);
     const pixels = new Uint32Array(image.data.buffer);
-    const table = colormapTable(colormapName(model.get("colormap"), model.get("scale")));
+    const choice = rangeChoice(model);
+    const ends = rangeEnds(frame, choice.clip);
+    const table = colormapTable(colormapName(model.get("colormap"), choice.symmetric));
     const colors = new Uint32Array(256);
     // Rounded down, so that no tile reaches beyond the sheet.
     const columns = cellSpans(frame.width, Math.floor(layout.tileWidth * zoom));
     const rows = cellSpans(frame.height, Math.floor(layout.tileHeight * zoom));
-    const scale = model.get("scale");
-    const limits = model.get("limits");
-    const common = sharesRange(model) ? colorRange(frame, 0, scale, limits) : null;
-    const own = scale === "channel" && !common;
-    if (own) channelColors(table, 0, 1, [0, 1], colors);
     for (let position = 0; position < order.length; position++) {
       const channel = order[position];
-      if (!own) {
-        const range = common ?? colorRange(frame, channel, scale, limits);
-        channelColors(table, frame.low[channel], frame.high[channel], range, colors);
-      }
+      const range = colorRange(ends, channel, choice);
+      channelColors(table, frame.low[channel], frame.high[channel], range, colors);
       const { x, y } = rectOf(position);
       const plane = frame.plane(channel);
       paintTile(pixels, canvas.width, px(x), px(y), columns, rows, plane, frame.width, colors);
@@ -226,7 +214,7 @@ export function channelSheet(model, signal) {
     },
     { signal },
   );
-  onChange(model, ["order", "scale", "colormap", "limits"], paint, signal);
+  onChange(model, ["order", "colormap", ...RANGE_TRAITS], paint, signal);
   onChange(model, ["channel"], place, signal);
   const resized = new ResizeObserver(() => {
     if (sheet.clientWidth && sheet.clientWidth !== width) {

@@ -1,4 +1,6 @@
-// From bytes to colours, as pure functions: tables, ranges, marks, pixels.
+// From bytes to colours, as pure functions: tables, marks, pixels.
+
+import { TOP_CODE } from "./ranges.js";
 
 /**
  * Equally spaced colours; every table made from them is within 3/255 of matplotlib's of that name.
@@ -12,6 +14,9 @@ const STOPS = {
   magma:
     "000004 08061d 160f3a 29115b 400f73 56147d 6b1c81 802582 952c80 ab337c c13a76 d6446d " +
     "e85362 f4685c fa815f fd9a6a feb37b fecc8f fde4a6 fcfdbf",
+  inferno:
+    "000004 060419 120a32 230c4d 370961 490b6a 5b126e 6d186e 7e1e6c 902568 a22b62 b3325a " +
+    "c33b4f d24644 df5337 ea632a f2751c f8880d fb9c07 fcb115 f9c72e f4dd4e f1f179 fcffa4",
   cividis:
     "00224e 002655 00295d 002c65 002f6d 003271 0e3570 19386f 213b6e 283e6e 2e416d 33446c " +
     "38476c 3d4a6c 424e6c 46516c 4b546c 4f576c 535a6d 575d6d 5b606e 5f636f 636670 676a71 " +
@@ -27,8 +32,6 @@ const STOPS = {
 
 export const COLORMAPS = Object.keys(STOPS);
 
-/** The codes above this one are -inf, +inf and NaN. */
-const TOP_CODE = 252;
 /** On no colormap, so that a cell without a number cannot be taken for one with. */
 export const NO_NUMBER = "00e5ff";
 
@@ -47,11 +50,11 @@ const NO_NUMBER_PIXEL = pixel(channelsOf(NO_NUMBER));
 /**
  * `auto` is viridis, and around zero a map whose middle is neutral.
  * @param {string} colormap
- * @param {string} scale
+ * @param {boolean} symmetric
  */
-export function colormapName(colormap, scale) {
+export function colormapName(colormap, symmetric) {
   if (colormap in STOPS) return colormap;
-  return scale === "zero" ? "coolwarm" : "viridis";
+  return symmetric ? "coolwarm" : "viridis";
 }
 
 /**
@@ -76,35 +79,6 @@ export function colormapTable(name) {
 export function colormapGradient(name) {
   const stops = STOPS[name].split(" ").map((stop) => `#${stop}`);
   return `linear-gradient(to right, ${stops.join(", ")})`;
-}
-
-/**
- * The numbers at the two ends of the colormap.
- * @param {{ low: Float32Array, high: Float32Array }} frame
- * @param {number} channel
- * @param {string} scale `"channel"`: its own range, `"layer"`: that of all channels, `"zero"`: its
- *   own, made symmetric
- * @param {number[]} limits `[low, high]` to use instead, or `[]`
- * @returns {[low: number, high: number]}
- */
-export function colorRange(frame, channel, scale, limits) {
-  if (limits.length === 2) return [limits[0], limits[1]];
-  if (scale === "layer") {
-    let [low, high] = [Infinity, -Infinity];
-    for (const value of frame.low) if (value < low) low = value;
-    for (const value of frame.high) if (value > high) high = value;
-    return low <= high ? [low, high] : [NaN, NaN];
-  }
-  const [low, high] = [frame.low[channel], frame.high[channel]];
-  if (scale !== "zero") return [low, high];
-  // Zero has to be in the middle of something, also where there is nothing else.
-  const reach = Math.max(Math.abs(low), Math.abs(high)) || 1;
-  return [-reach, reach];
-}
-
-/** Whether one range holds for all channels that an ActivationMap's model shows. */
-export function sharesRange(/** @type {any} */ model) {
-  return model.get("scale") === "layer" || model.get("limits").length === 2;
 }
 
 /**
@@ -171,42 +145,6 @@ export function countMarks(plane, marks) {
     if (mark) counts[mark]++;
   }
   return counts;
-}
-
-/**
- * Cells that are not exactly zero, counted in equal bins over the range in use; those outside it and
- * those without a number are left out. A byte stands for a span of values and is shared among the
- * bins it touches, or combs would show that are not in the data.
- * @param {Uint8Array} plane
- * @param {number} low of the channel
- * @param {number} high of the channel
- * @param {number} zeros share of the finite cells that are 0
- * @param {[number, number]} range
- * @param {number} bins
- */
-export function histogram(plane, low, high, zeros, range, bins) {
-  const counts = new Float64Array(256);
-  for (const code of plane) counts[code]++;
-  const result = new Float64Array(bins);
-  const [span, width] = [high - low, range[1] - range[0]];
-  if (!(width > 0 && span > 0)) return result;
-  const finite = plane.length - counts[253] - counts[254] - counts[255];
-  const zeroCode = Math.round((-low / span) * TOP_CODE);
-  if (zeroCode >= 0 && zeroCode <= TOP_CODE) {
-    counts[zeroCode] = Math.max(0, counts[zeroCode] - Math.round(zeros * finite));
-  }
-  const binOf = (/** @type {number} */ code) =>
-    ((low + (code / TOP_CODE) * span - range[0]) / width) * bins;
-  for (let code = 0; code <= TOP_CODE; code++) {
-    if (!counts[code]) continue;
-    const start = binOf(Math.max(0, code - 0.5));
-    const end = binOf(Math.min(TOP_CODE, code + 0.5));
-    for (let bin = Math.max(0, Math.floor(start)); bin < Math.min(bins, end); bin++) {
-      const part = Math.min(bin + 1, end) - Math.max(bin, start);
-      result[bin] += (counts[code] * part) / (end - start);
-    }
-  }
-  return result;
 }
 
 /**

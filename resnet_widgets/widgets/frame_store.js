@@ -32,6 +32,24 @@ export class Frame {
     this.strength = row(2);
     this.zeros = row(3);
     this.data = new Uint8Array(buffer.buffer, buffer.byteOffset + head, this.bytes - head);
+    /** @type {Map<string, { of: unknown, result: any }>} */
+    this.known = new Map();
+  }
+
+  /**
+   * What views work out from the bytes, once for all of them: the result of the newest `of`.
+   * @template T
+   * @param {string} name
+   * @param {unknown} of what the result depends on beside the frame
+   * @param {() => T} make
+   * @returns {T}
+   */
+  recall(name, of, make) {
+    const found = this.known.get(name);
+    if (found && found.of === of) return found.result;
+    const result = make();
+    this.known.set(name, { of, result });
+    return result;
   }
 
   /** Whether there is one number a channel, and no picture. */

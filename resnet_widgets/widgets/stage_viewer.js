@@ -1,6 +1,7 @@
 // Layers side by side. What a column shows is bound here, in the page, to the viewer's traits.
 
 import { blockValue, cursorCells } from "./cursor.js";
+import { RANGE_TRAITS } from "./ranges.js";
 import {
   becomeRoot,
   element,
@@ -33,7 +34,7 @@ function give(child, name, value) {
   if (JSON.stringify(child.get(name)) !== JSON.stringify(value)) child.set(name, value);
 }
 
-const FOR_ALL = ["photo", "scale", "limits", "colormap", "cursor"];
+const FOR_ALL = ["photo", ...RANGE_TRAITS, "colormap", "cursor"];
 
 /**
  * @param {{ model: any, el: HTMLElement, signal: AbortSignal, host: any }} context

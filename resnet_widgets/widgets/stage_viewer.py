@@ -7,14 +7,15 @@ from typing import Any
 import anywidget
 import traitlets
 
-from ._base import Widget, WidgetList, clamp_cursor, clamp_index, module
-from .activation_map import COLORMAPS, ActivationMap
+from ._base import WidgetList, clamp_cursor, clamp_index, module
+from ._coloured import Coloured
+from .activation_map import ActivationMap
 from .channel_slider import ChannelSlider
 
 _MOST_COLUMNS = 12
 
 
-class StageViewer(Widget):
+class StageViewer(Coloured):
     """Columns of an `ActivationMap` and a small `ChannelSlider`, one a layer.
 
     The warm square is the same part of the photo in every column. Where a map has smaller cells it
@@ -28,7 +29,9 @@ class StageViewer(Widget):
         photo: Key of the photo, as the source of the store knows it.
         layers: Paths of the layers, from left to right.
         channels: Index of the channel in each column.
-        scale: As in `ActivationMap`, for all columns.
+        blend: As in `ActivationMap`, for all columns.
+        symmetric: As in `ActivationMap`, for all columns.
+        clip: As in `ActivationMap`, for all columns.
         limits: As in `ActivationMap`, for all columns.
         colormap: As in `ActivationMap`, for all columns.
         cursor: `[x0, y0, x1, y1]`, the cell under the pointer in 0…1 of the picture; `[]` for none.
@@ -48,9 +51,6 @@ class StageViewer(Widget):
     photo = traitlets.Unicode("").tag(sync=True)
     layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
     channels = traitlets.List(traitlets.Int()).tag(sync=True)
-    scale = traitlets.Enum(["channel", "layer", "zero"], default_value="channel").tag(sync=True)
-    limits = traitlets.List(traitlets.Float()).tag(sync=True)
-    colormap = traitlets.Enum(COLORMAPS, default_value="auto").tag(sync=True)
     cursor = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
     selected = traitlets.Unicode("").tag(sync=True)
     maps = WidgetList()

@@ -1,20 +1,20 @@
-// What the colours of a map mean: histogram, legend, marks, and the choice of scale and colormap.
+// What the colours of a map mean: histogram, legend, marks, and the choice of range and colormap.
 
-import { barChart } from "./bars.js";
 import {
   COLORMAPS,
   channelMarks,
   colormapGradient,
   colormapName,
-  colorRange,
   countMarks,
-  histogram,
   MARK_NAMES,
-  sharesRange,
 } from "./colors.js";
+import { histogram, layerHistogram, vectorHistogram } from "./histograms.js";
+import { axisOf, rangeHistogram } from "./range_histogram.js";
+import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, sharesRange } from "./ranges.js";
 import { element, formatShare, formatShort, onChange, traitSelect } from "./shared.js";
 
 const BINS = 42;
+const CLIPS = [0, 0.1, 1, 2, 5];
 
 /** What a person should know about a channel without structure, or "". */
 export function channelNote(
@@ -27,49 +27,140 @@ export function channelNote(
   return low === 0 ? "dead: all zero for this photo" : `constant ${formatShort(low)}`;
 }
 
+/** How far a range is on its way from the channel's own to the layer's, in words. */
+export function blendText(/** @type {number} */ blend) {
+  if (blend === 0) return "each channel's own range";
+  if (blend === 1) return "one range for the layer";
+  return `${Math.round(100 * blend)} % of the way to the layer's range`;
+}
+
 /**
- * @param {any} model an ActivationMap's
+ * Sets traits that say which range holds, in one message; limits give way unless they are given.
+ * @param {any} model
+ * @param {Partial<import("./ranges.js").RangeChoice>} values
+ */
+function chooseRange(model, values) {
+  for (const [name, value] of Object.entries({ limits: [], ...values })) {
+    if (JSON.stringify(model.get(name)) !== JSON.stringify(value)) model.set(name, value);
+  }
+  model.save_changes();
+}
+
+/**
+ * The three choices of the range, and the colormap.
+ * @param {any} model
  * @param {AbortSignal} signal
  */
-export function valuePanel(model, signal) {
-  const share = element("span");
-  const chart = barChart();
-  const histogramBox = element("div", { class: "rw-histogram" }, chart.node);
-  const low = element("span");
-  const high = element("span");
-  const gradient = element("span", { class: "rw-gradient" });
-  const legend = element("div", { class: "rw-legend" }, low, gradient, high);
-  const marks = element("ul", { class: "rw-mark-list", "aria-label": "Marked cells" });
-  const scaleSelect = traitSelect(
-    model,
-    "scale",
-    "Range of the colours",
-    [
-      ["channel", "per channel"],
-      ["layer", "per layer"],
-      ["zero", "around zero"],
-    ],
-    signal,
+function rangeControls(model, signal) {
+  const blend = element("input", {
+    type: "range",
+    class: "rw-blend",
+    min: 0,
+    max: 1,
+    step: 0.01,
+    "aria-label": "Range of the colours, from each channel's own to the layer's",
+  });
+  const mixer = element(
+    "label",
+    { class: "rw-mixer" },
+    element("span", { class: "rw-key rw-key-channel", text: "channel" }),
+    blend,
+    element("span", { class: "rw-key rw-key-layer", text: "layer" }),
   );
-  const colormapSelect = traitSelect(
+  const symmetric = element("button", {
+    type: "button",
+    class: "rw-toggle",
+    text: "± 0",
+    title: "Range around zero: the same distance below as above",
+    "aria-label": "Range around zero",
+  });
+  const clip = element("select", {
+    class: "rw-select",
+    "aria-label": "Clipping",
+    title: "Cells cut off at each end of the range, in percent; they are marked",
+  });
+  const colormap = traitSelect(
     model,
     "colormap",
     "Colormap",
     ["auto", ...COLORMAPS].map((name) => [name, name]),
     signal,
   );
-  const controls = element("div", { class: "rw-controls" }, colormapSelect, scaleSelect);
+  const row = element("div", { class: "rw-controls" }, colormap, symmetric, clip);
+
+  function show() {
+    blend.value = String(model.get("blend"));
+    blend.title = blendText(model.get("blend"));
+    blend.setAttribute("aria-valuetext", blend.title);
+    symmetric.setAttribute("aria-pressed", String(model.get("symmetric")));
+    const now = model.get("clip");
+    const choices = [...new Set([...CLIPS, now])].sort((a, b) => a - b);
+    clip.replaceChildren(
+      ...choices.map((percent) =>
+        element("option", { value: percent, text: percent ? `clip ${percent} %` : "no clip" }),
+      ),
+    );
+    clip.value = String(now);
+    colormap.options[0].text = `auto: ${colormapName("auto", model.get("symmetric"))}`;
+  }
+  blend.addEventListener("input", () => chooseRange(model, { blend: Number(blend.value) }), {
+    signal,
+  });
+  symmetric.addEventListener(
+    "click",
+    () => chooseRange(model, { symmetric: !model.get("symmetric") }),
+    { signal },
+  );
+  clip.addEventListener("change", () => chooseRange(model, { clip: Number(clip.value) }), {
+    signal,
+  });
+  onChange(model, RANGE_TRAITS, show, signal);
+  show();
+  return { mixer, row };
+}
+
+/**
+ * @param {any} model an ActivationMap's
+ * @param {AbortSignal} signal
+ */
+export function valuePanel(model, signal) {
+  const share = element("span");
+  const chart = rangeHistogram(signal, (limits) => chooseRange(model, { limits }));
+  const low = element("span");
+  const high = element("span");
+  const gradient = element("span", { class: "rw-gradient" });
+  const auto = element("button", {
+    type: "button",
+    class: "rw-auto",
+    text: "auto",
+    title: "The range was set by hand: choose it by the values again",
+  });
+  const legend = element("div", { class: "rw-legend" }, low, gradient, high, auto);
+  const marks = element("ul", { class: "rw-mark-list", "aria-label": "Marked cells" });
+  const { mixer, row: controls } = rangeControls(model, signal);
   const title = element("div", { class: "rw-title" }, element("span", { text: "Values" }), share);
-  const node = element("div", { class: "rw-values" }, title, histogramBox, legend, marks, controls);
+  const node = element(
+    "div",
+    { class: "rw-values" },
+    title,
+    chart.node,
+    legend,
+    marks,
+    mixer,
+    controls,
+  );
 
   /** @type {import("./frame_store.js").Frame | null} */
   let frame = null;
 
-  function drawLegend(/** @type {[number, number]} */ range) {
+  function drawLegend(
+    /** @type {[number, number]} */ range,
+    /** @type {import("./ranges.js").RangeChoice} */ choice,
+  ) {
     const constant = range[0] === range[1];
     // In a sheet of channels with a range each there are no numbers that hold for all.
-    const shared = model.get("mode") === "single" || sharesRange(model);
-    const words = model.get("scale") === "zero" ? ["−max", "+max"] : ["min", "max"];
+    const shared = model.get("mode") === "single" || sharesRange(choice);
+    const words = choice.symmetric ? ["−max", "+max"] : ["min", "max"];
     low.textContent = shared ? formatShort(range[0]) : words[0];
     high.textContent = shared ? formatShort(range[1]) : words[1];
     gradient.hidden = constant && shared;
@@ -78,8 +169,9 @@ export function valuePanel(model, signal) {
       high.textContent = "";
     }
     gradient.style.backgroundImage = colormapGradient(
-      colormapName(model.get("colormap"), model.get("scale")),
+      colormapName(model.get("colormap"), choice.symmetric),
     );
+    auto.hidden = choice.limits.length !== 2;
   }
 
   function drawMarks(/** @type {Record<string, number>} */ counts) {
@@ -97,34 +189,55 @@ export function valuePanel(model, signal) {
     marks.hidden = items.length === 0;
   }
 
+  function drawVector(/** @type {import("./frame_store.js").Frame} */ vector) {
+    const zeros = vector.zeros.reduce((sum, zero) => sum + zero, 0) / vector.channels;
+    share.textContent = `share of zeros ${formatShare(zeros)}`;
+    const { all } = rangeEnds(vector, 0);
+    const bars = vectorHistogram(vector.strength, BINS);
+    chart.show({ axis: all, range: all, symmetric: false, bars, outline: null });
+    drawMarks({});
+  }
+
   function draw() {
     node.hidden = !frame;
     if (!frame) return;
-    const single = model.get("mode") === "single" || frame.isVector;
-    title.hidden = !single;
-    legend.hidden = controls.hidden = frame.isVector;
-    colormapSelect.options[0].text = `auto: ${colormapName("auto", model.get("scale"))}`;
+    const grid = model.get("mode") === "grid" && !frame.isVector;
+    title.hidden = grid;
+    legend.hidden = controls.hidden = mixer.hidden = frame.isVector;
+    chart.node.classList.toggle("rw-histogram-still", frame.isVector);
+    chart.node.hidden = false;
     if (frame.isVector) {
-      histogramBox.hidden = false;
-      const zeros = frame.zeros.reduce((sum, zero) => sum + zero, 0) / frame.channels;
-      share.textContent = `share of zeros ${formatShare(zeros)}`;
-      chart.draw(vectorHistogram(frame.strength));
-      drawMarks({});
+      drawVector(frame);
       return;
     }
     const channel = Math.min(model.get("channel"), frame.channels - 1);
-    const range = colorRange(frame, channel, model.get("scale"), model.get("limits"));
+    const choice = rangeChoice(model);
+    const ends = rangeEnds(frame, choice.clip);
+    const range = colorRange(ends, channel, choice);
+    const full = rangeEnds(frame, 0).all;
     const [from, to] = [frame.low[channel], frame.high[channel]];
     const plane = frame.plane(channel);
     share.textContent =
       channelNote(frame, channel) || `share of zeros ${formatShare(frame.zeros[channel])}`;
-    histogramBox.hidden = !single || from === to;
-    chart.draw(histogram(plane, from, to, frame.zeros[channel], range, BINS));
-    drawLegend(range);
-    drawMarks(single ? countMarks(plane, channelMarks(from, to, range)) : {});
+    drawLegend(range, choice);
+    drawMarks(grid ? {} : countMarks(plane, channelMarks(from, to, range)));
+    // A sheet has one histogram only, that of the layer.
+    const shown = grid && !sharesRange(choice) ? full : range;
+    const axis = chart.axis(axisOf(grid ? full : [from, to], shown));
+    chart.node.hidden = !(axis[0] < axis[1]);
+    if (chart.node.hidden) return;
+    const layer = layerHistogram(frame, axis, BINS);
+    chart.show({
+      axis,
+      range: shown,
+      symmetric: choice.symmetric,
+      bars: grid ? layer : histogram(plane, from, to, frame.zeros[channel], axis, BINS),
+      outline: grid ? null : layer,
+    });
   }
 
-  onChange(model, ["channel", "mode", "scale", "colormap", "limits"], draw, signal);
+  auto.addEventListener("click", () => chooseRange(model, {}), { signal });
+  onChange(model, ["channel", "mode", "colormap", ...RANGE_TRAITS], draw, signal);
   draw();
   return {
     node,
@@ -134,20 +247,4 @@ export function valuePanel(model, signal) {
       draw();
     },
   };
-}
-
-/** Numbers that are not zero, counted in equal bins from the smallest to the largest. */
-export function vectorHistogram(/** @type {Float32Array} */ values) {
-  const counted = values.filter((value) => Number.isFinite(value) && value !== 0);
-  const bins = Array(BINS).fill(0);
-  let [low, high] = [Infinity, -Infinity];
-  for (const value of counted) {
-    low = Math.min(low, value);
-    high = Math.max(high, value);
-  }
-  for (const value of counted) {
-    const at = high > low ? (value - low) / (high - low) : 0;
-    bins[Math.min(BINS - 1, Math.floor(at * BINS))]++;
-  }
-  return bins;
 }

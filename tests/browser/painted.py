@@ -49,6 +49,30 @@ def shown_values(array: np.ndarray, channel: int) -> np.ndarray:
     return low + frame.data[channel] / 252 * (high - low)
 
 
+def range_of(
+    array: np.ndarray,
+    channel: int,
+    *,
+    blend: float = 0,
+    symmetric: bool = False,
+    clip: float = 0,
+    limits: tuple[float, ...] | list[float] = (),
+) -> tuple[float, float]:
+    """The numbers at the ends of the colormap; `clip` with percentiles that are values."""
+    if limits:
+        return limits[0], limits[1]
+
+    def ends(values: np.ndarray) -> np.ndarray:
+        low = np.percentile(values, clip, method="lower")
+        return np.array([low, np.percentile(values, 100 - clip, method="higher")])
+
+    own = ends(shown_values(array, channel))
+    layer = ends(np.stack([shown_values(array, c) for c in range(array.shape[2])]))
+    low, high = (1 - blend) * own + blend * layer
+    reach = max(abs(low), abs(high))
+    return (-reach, reach) if symmetric else (low, high)
+
+
 def colored(
     array: np.ndarray, channel: int, low: float, high: float, colors: np.ndarray
 ) -> np.ndarray:

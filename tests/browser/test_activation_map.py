@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from resnet_widgets.widgets import ActivationMap
 
-from .painted import NO_NUMBER, colored, next_frame, pixels, shown_values, table
+from .painted import NO_NUMBER, colored, next_frame, pixels, range_of, shown_values, table
 
 CELLS = ".rw-picture .rw-cells"
 SHEET = ".rw-sheet .rw-cells"
@@ -51,30 +51,34 @@ def move_to_cell(page, row, column, shape=(6, 8)):
 def test_colormaps_are_those_of_matplotlib(show_map):
     page = show_map()
     names = page.evaluate("async () => (await import('/colors.js')).COLORMAPS")
-    assert [*names] == ["viridis", "magma", "cividis", "gray", "coolwarm"]
+    assert [*names] == ["viridis", "magma", "inferno", "cividis", "gray", "coolwarm"]
     assert set(ActivationMap.class_traits()["colormap"].values) == {"auto", *names}
     for name in names:
         wanted = matplotlib.colormaps[name](np.arange(256)) * 255
         assert np.abs(table(page, name) - wanted).max() <= 3, name
 
 
+RANGES = {
+    "channel": {},
+    "layer": {"blend": 1},
+    "between": {"blend": 0.3},
+    "symmetric": {"symmetric": True},
+    "layer, symmetric": {"blend": 1, "symmetric": True},
+    "clipped": {"clip": 5},
+    "layer, clipped": {"blend": 1, "clip": 5},
+    "limits": {"limits": [-1.0, 2.0], "blend": 1},
+}
+
+
 @pytest.mark.parametrize("colormap", ["auto", "gray"])
-@pytest.mark.parametrize("scale", ["channel", "layer", "zero", "limits"])
-def test_every_cell_has_the_colour_of_its_value(show_map, conv, scale, colormap):
-    limits = [-1.0, 2.0] if scale == "limits" else []
-    state = {"scale": "channel" if limits else scale, "limits": limits}
-    page = show_map(channel=3, colormap=colormap, **state)
+@pytest.mark.parametrize("choice", RANGES.values(), ids=RANGES)
+def test_every_cell_has_the_colour_of_its_value(show_map, conv, choice, colormap):
+    page = show_map(channel=3, colormap=colormap, **choice)
     wait_shown(page, 3)
-    plane = conv[:, :, 3]
-    low, high = {
-        "channel": (plane.min(), plane.max()),
-        "layer": (conv.min(), conv.max()),
-        "zero": (-np.abs(plane).max(), np.abs(plane).max()),
-        "limits": (-1, 2),
-    }[scale]
-    name = {"auto": "coolwarm" if scale == "zero" else "viridis"}.get(colormap, colormap)
-    wanted = colored(conv, 3, float(low), float(high), table(page, name))
-    np.testing.assert_array_equal(pixels(page, CELLS), wanted)
+    low, high = range_of(conv, 3, **choice)
+    auto = "coolwarm" if choice.get("symmetric") else "viridis"
+    colors = table(page, auto if colormap == "auto" else colormap)
+    np.testing.assert_array_equal(pixels(page, CELLS), colored(conv, 3, low, high, colors))
 
 
 def test_another_channel_is_painted_without_asking_the_kernel(show_map, conv):
@@ -104,24 +108,101 @@ def test_cells_are_crisp_at_any_size(show_map):
     assert box["width"] / box["height"] == pytest.approx(8 / 6, rel=0.01)
 
 
-def test_legend_and_histogram_name_the_range_in_force(show_map, conv):
+def legend_numbers(page):
+    texts = page.locator(".rw-legend > span").all_inner_texts()
+    return [text.replace("−", "-") for text in texts if text]
+
+
+def shown_range(conv, channel, **choice):
+    return [f"{end:.2f}" for end in range_of(conv, channel, **choice)]
+
+
+def test_the_legend_names_the_range_in_force(show_map, conv):
     page = show_map(channel=3)
     wait_shown(page, 3)
-    legend = page.locator(".rw-legend > span")
-    plane = conv[:, :, 3]
-
-    def numbers():
-        return [text.replace("−", "-") for text in legend.all_inner_texts() if text]
-
-    assert numbers() == [f"{plane.min():.2f}", f"{plane.max():.2f}"]
-    page.get_by_label("Range of the colours").select_option("layer")
-    assert numbers() == [f"{conv.min():.2f}", f"{conv.max():.2f}"]
-    page.get_by_label("Range of the colours").select_option("zero")
-    assert numbers() == [f"{-np.abs(plane).max():.2f}", f"{np.abs(plane).max():.2f}"]
+    assert legend_numbers(page) == shown_range(conv, 3)
+    page.get_by_label("Range of the colours").fill("1")
+    assert legend_numbers(page) == shown_range(conv, 3, blend=1)
+    page.get_by_label("Range around zero").click()
+    assert legend_numbers(page) == shown_range(conv, 3, blend=1, symmetric=True)
     assert "coolwarm" in page.get_by_label("Colormap").inner_text()
-    assert trait(page, "scale") == "zero"
+    page.get_by_label("Range of the colours").fill("0")
+    page.get_by_label("Range around zero").click()
+    page.get_by_label("Clipping").select_option("5")
+    assert legend_numbers(page) == shown_range(conv, 3, clip=5)
     saved = page.evaluate("stub.models.shown.saved")
-    assert saved == [{"scale": "layer"}, {"scale": "zero"}]
+    assert saved == [
+        {"blend": 1},
+        {"symmetric": True},
+        {"blend": 0},
+        {"symmetric": False},
+        {"clip": 5},
+    ]
+
+
+def test_the_blend_says_where_it_is(show_map):
+    page = show_map(blend=0.25)
+    slider = page.get_by_role("slider", name="Range of the colours")
+    expect(slider).to_have_attribute("aria-valuetext", "25 % of the way to the layer's range")
+    slider.press("ArrowRight")
+    assert trait(page, "blend") == pytest.approx(0.26)
+    assert page.evaluate("stub.keys") == []
+
+
+def test_the_ends_of_the_histogram_set_the_range(show_map, conv):
+    page = show_map(channel=3)
+    wait_shown(page, 3)
+    low, high = range_of(conv, 3)
+    box = page.locator(".rw-histogram-box").bounding_box()
+    end = page.get_by_role("slider", name="Upper end of the range")
+    expect(end).to_have_attribute("aria-valuetext", f"{high:.2f}")
+    grip = end.bounding_box()
+    y = grip["y"] + grip["height"] - 4
+    page.mouse.move(grip["x"] + grip["width"] / 2, y)
+    page.mouse.down()
+    for share in (0.9, 0.8, 0.6):
+        page.mouse.move(box["x"] + share * box["width"], y)
+    next_frame(page)
+    page.mouse.up()
+    limits = trait(page, "limits")
+    wanted = [low, low + 0.6 * (high - low)]
+    assert limits == pytest.approx(wanted, abs=0.01 * (high - low))
+    colors = table(page, "viridis")
+    np.testing.assert_array_equal(pixels(page, CELLS), colored(conv, 3, *limits, colors))
+    above = int((shown_values(conv, 3) > limits[1]).sum())
+    expect(page.locator(".rw-mark-list > li")).to_have_text(f"{above} above the range")
+    # The axis goes on showing all values, with what lies outside in the shade.
+    shade = page.locator(".rw-histogram-shade").last.bounding_box()
+    assert shade["width"] == pytest.approx(0.4 * box["width"], abs=1.5)
+    page.get_by_role("button", name="auto").click()
+    assert trait(page, "limits") == []
+    expect(page.get_by_role("button", name="auto")).to_be_hidden()
+
+
+def test_the_ends_move_with_keys_and_go_back_to_automatic(show_map, conv):
+    page = show_map(channel=3)
+    wait_shown(page, 3)
+    low, high = range_of(conv, 3)
+    end = page.get_by_role("slider", name="Lower end of the range")
+    end.press("ArrowRight")
+    step = (high - low) / 100
+    assert trait(page, "limits") == pytest.approx([low + step, high])
+    end.press("Shift+ArrowRight")
+    assert trait(page, "limits") == pytest.approx([low + 11 * step, high])
+    end.press("Delete")
+    assert trait(page, "limits") == []
+    end.press("End")
+    assert trait(page, "limits") == pytest.approx([high - step / 5, high])
+    page.locator(".rw-histogram").dblclick(position={"x": 40, "y": 10})
+    assert trait(page, "limits") == []
+    end.press("x")
+    assert page.evaluate("stub.keys") == []
+
+
+def test_a_choice_of_the_range_takes_the_place_of_limits(show_map):
+    page = show_map(limits=[-1.0, 1.5])
+    page.get_by_label("Range of the colours").fill("1")
+    assert (trait(page, "limits"), trait(page, "blend")) == ([], 1)
 
 
 def test_cells_without_a_number_are_marked_and_named(show_map, conv):
@@ -183,7 +264,8 @@ def test_a_constant_channel_looks_constant_and_says_so(show_map, value, note):
     wait_shown(page, 0)
     assert len(np.unique(pixels(page, CELLS).reshape(-1, 4), axis=0)) == 1
     expect(page.locator(".rw-picture .rw-chip")).to_have_text(note)
-    expect(page.locator(".rw-legend")).to_have_text(f"constant {value:.2f}")
+    expect(page.locator(".rw-legend > span").first).to_have_text(f"constant {value:.2f}")
+    assert page.locator(".rw-legend").inner_text() == f"constant {value:.2f}"
 
 
 def test_share_of_zeros(show_map):
@@ -330,24 +412,18 @@ def test_a_view_that_is_gone_listens_to_nothing(show_map):
 
 
 class TestSheet:
-    @pytest.mark.parametrize("scale", ["channel", "layer", "zero"])
-    def test_enlarged_tiles_are_exact(self, show_map, conv, scale):
-        page = show_map(mode="grid", order="strength", scale=scale)
+    @pytest.mark.parametrize("choice", RANGES.values(), ids=RANGES)
+    def test_enlarged_tiles_are_exact(self, show_map, conv, choice):
+        page = show_map(mode="grid", order="strength", **choice)
         page.wait_for_selector(f"{SHEET}[data-shown=conv]")
         seen = pixels(page, SHEET)
         tile_width, tile_height = 72, 54
-        name = "coolwarm" if scale == "zero" else "viridis"
+        name = "coolwarm" if choice.get("symmetric") else "viridis"
         rows = np.arange(tile_height) * 6 // tile_height
         columns = np.arange(tile_width) * 8 // tile_width
         order = np.argsort(-conv.mean((0, 1)), kind="stable")
         for position, channel in enumerate(order):
-            plane = conv[:, :, channel]
-            reach = float(np.abs(plane).max())
-            low, high = {
-                "channel": (float(plane.min()), float(plane.max())),
-                "layer": (float(conv.min()), float(conv.max())),
-                "zero": (-reach, reach),
-            }[scale]
+            low, high = range_of(conv, channel, **choice)
             cells = colored(conv, channel, low, high, table(page, name))
             left = position * (tile_width + 2)
             np.testing.assert_array_equal(

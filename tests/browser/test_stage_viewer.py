@@ -138,10 +138,10 @@ def test_a_click_or_enter_on_a_name_selects_its_layer(show_stages):
     expect(names.nth(1)).to_have_attribute("aria-pressed", "false")
 
 
-def test_scale_and_colormap_hold_for_all_columns(show_stages):
+def test_range_and_colormap_hold_for_all_columns(show_stages):
     page = show_stages()
-    page.evaluate("stub.models.shown.update({ scale: 'zero', colormap: 'gray' })")
-    assert [trait(page, "scale", f"map{i}") for i in range(4)] == ["zero"] * 4
+    page.evaluate("stub.models.shown.update({ blend: 0.5, colormap: 'gray' })")
+    assert [trait(page, "blend", f"map{i}") for i in range(4)] == [0.5] * 4
     assert [trait(page, "colormap", f"map{i}") for i in range(4)] == ["gray"] * 4
 
 

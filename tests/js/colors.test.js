@@ -7,47 +7,21 @@ import {
   channelMarks,
   colormapName,
   colormapTable,
-  colorRange,
   countMarks,
-  histogram,
   NO_NUMBER,
   paintTile,
 } from "../../resnet_widgets/widgets/colors.js";
 
-const frame = {
-  low: Float32Array.of(0, -2, NaN, 1),
-  high: Float32Array.of(8, 1, NaN, 1),
-};
 const hex = (pixel) => {
   const bytes = [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255];
   return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
 };
 
-test("the range in force is that of the channel, of the layer, symmetric, or given", () => {
-  assert.deepEqual(colorRange(frame, 1, "channel", []), [-2, 1]);
-  assert.deepEqual(colorRange(frame, 1, "layer", []), [-2, 8]);
-  assert.deepEqual(colorRange(frame, 0, "zero", []), [-8, 8]);
-  assert.deepEqual(colorRange(frame, 1, "zero", []), [-2, 2]);
-  assert.deepEqual(colorRange(frame, 1, "zero", [0, 5]), [0, 5]);
-});
-
-test("around zero, a channel of zeros is in the middle", () => {
-  const zeros = { low: Float32Array.of(0), high: Float32Array.of(0) };
-  const range = colorRange(zeros, 0, "zero", []);
-  const table = colormapTable("coolwarm");
-  assert.equal(channelColors(table, 0, 0, range)[0], table[128]);
-});
-
-test("a layer without a finite value has no range", () => {
-  const none = { low: Float32Array.of(NaN), high: Float32Array.of(NaN) };
-  assert.deepEqual(colorRange(none, 0, "layer", []), [NaN, NaN]);
-});
-
 test("auto is diverging around zero only", () => {
-  assert.equal(colormapName("auto", "channel"), "viridis");
-  assert.equal(colormapName("auto", "zero"), "coolwarm");
-  assert.equal(colormapName("magma", "zero"), "magma");
-  assert.equal(colormapName("no such map", "layer"), "viridis");
+  assert.equal(colormapName("auto", false), "viridis");
+  assert.equal(colormapName("auto", true), "coolwarm");
+  assert.equal(colormapName("magma", true), "magma");
+  assert.equal(colormapName("no such map", false), "viridis");
 });
 
 test("every table goes from its first stop to its last, opaque", () => {
@@ -94,33 +68,6 @@ test("a channel's own range marks nothing, also where float32 has rounded it", (
   const high = Math.fround(0.3);
   const marks = channelMarks(low, high, [0.1, 0.3]);
   assert.ok(marks.slice(0, 253).every((mark) => mark === ""));
-});
-
-test("the histogram leaves out exact zeros and cells without a number, and loses nothing else", () => {
-  const plane = Uint8Array.of(0, 0, 0, 0, 63, 126, 252, 255, 254);
-  const counts = histogram(plane, 0, 4, 3 / 7, [0, 4], 4);
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  assert.ok(Math.abs(total - 4) < 1e-9);
-  assert.ok(Math.abs(counts[0] - 1.5) < 0.01); // one small value, and half of the byte on the edge
-  assert.equal(counts[3], 1);
-});
-
-test("zeros inside a range are left out of the bin they are in", () => {
-  const plane = Uint8Array.of(0, 84, 84, 252); // -1, 0, 0, 2
-  assert.deepEqual([...histogram(plane, -1, 2, 0.5, [-1, 2], 3)], [1, 0, 1]);
-});
-
-test("the histogram is over the range in use, with what is outside left out", () => {
-  const plane = Uint8Array.of(0, 126, 252); // -8, 0, 8
-  assert.deepEqual([...histogram(plane, -8, 8, 0, [-24, 24], 3)], [0, 3, 0]);
-  assert.deepEqual([...histogram(plane, -8, 8, 0, [-4, 4], 1)], [1]);
-  assert.deepEqual([...histogram(plane, 5, 5, 0, [5, 5], 2)], [0, 0]);
-});
-
-test("bytes spread over the bins they touch: a flat channel gives flat bins", () => {
-  const plane = Uint8Array.from({ length: 253 * 4 }, (_, i) => i % 253);
-  const counts = histogram(plane, 0, 1, 0, [0, 1], 40).slice(1, -1);
-  assert.ok(Math.max(...counts) - Math.min(...counts) < 1e-6);
 });
 
 /** What a tile of `size` pixels looks like, as codes. */

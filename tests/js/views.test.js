@@ -6,7 +6,7 @@ import { sheetLayout, walkSheet } from "../../resnet_widgets/widgets/channel_she
 import { stepSlider } from "../../resnet_widgets/widgets/channel_slider.js";
 import { blockValue, cursorCells, readingOf } from "../../resnet_widgets/widgets/cursor.js";
 import { columnNames } from "../../resnet_widgets/widgets/stage_viewer.js";
-import { channelNote, vectorHistogram } from "../../resnet_widgets/widgets/value_panel.js";
+import { channelNote } from "../../resnet_widgets/widgets/value_panel.js";
 
 test("bars that share a column show the number furthest from zero", () => {
   assert.deepEqual(columnValues([1, 2, 3], 10), [1, 2, 3]);
@@ -112,15 +112,6 @@ test("a channel without structure says so", () => {
   assert.equal(note(1), "constant 1.50");
   assert.equal(note(2), "no finite value");
   assert.equal(note(3), "");
-});
-
-test("a vector's histogram leaves out zeros and what is not finite", () => {
-  const bins = vectorHistogram(Float32Array.of(0, 1, 2, 3, 3, NaN, Infinity));
-  assert.equal(
-    bins.reduce((sum, count) => sum + count, 0),
-    4,
-  );
-  assert.deepEqual([bins[0], bins.at(-1)], [1, 2]);
 });
 
 test("the title says which channel of how many, and how many are dead", () => {
