@@ -101,7 +101,7 @@ window.bench = (() => {
 
   /** Milliseconds from a click in the tree until the pixels of that layer stay. */
   async function pick(layer) {
-    const row = [...document.querySelectorAll(".rw-explorer .rw-tree-row")]
+    const row = [...document.querySelectorAll(".rw-explorer [role=treeitem]")]
       .find((one) => one.title.split("\\n")[0] === layer);
     const start = performance.now();
     row.click();

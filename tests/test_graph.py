@@ -35,6 +35,31 @@ def test_resnet50_rows_are_the_models_layers(resnet):
         assert row.parameters == layer.count_params()
 
 
+@pytest.mark.parametrize(
+    ("layer", "detail"),
+    [
+        ("conv1_pad", ""),
+        ("conv1_conv", "7×7/2"),
+        ("conv1_bn", ""),
+        ("conv1_relu", "relu"),
+        ("pool1_pool", "3×3/2"),
+        ("conv3_block1_0_conv", "1×1/2"),
+        ("conv3_block1_2_conv", "3×3"),
+        ("predictions", "softmax"),
+    ],
+)
+def test_details_say_what_the_kind_leaves_open(resnet, layer, detail):
+    assert resnet.find(layer).detail == detail
+
+
+def test_details_of_uneven_strides_and_fused_activations():
+    image = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(4, (3, 5), (1, 2), activation="relu", name="uneven")(image)
+    x = keras.layers.AveragePooling2D(2, name="pool")(x)
+    rows = read_layers(keras.Model(image, keras.ops.relu(x)))
+    assert [row.detail for row in rows] == ["", "3×5/1×2 relu", "2×2/2", ""]
+
+
 def test_resnet50_falls_into_a_stem_sixteen_blocks_and_a_head(resnet):
     outputs = [piece.output for piece in resnet.pieces]
     blocks = [

@@ -29,6 +29,7 @@ def test_objects_and_mappings_become_full_rows():
         "path": "resnet50/conv1_bn",
         "name": "conv1_bn",
         "kind": "",
+        "detail": "",
         "stage": "",
         "block": "",
         "shape": [-1, 3],

@@ -36,6 +36,7 @@ class LayerInfo:
         name: Keras name, such as `"conv3_block4_out"`.
         path: `name`, behind the names of the nested models around it and `/`. Unique.
         kind: Class of the layer or operation, such as `"Conv2D"`.
+        detail: What the kind leaves open: kernel and stride (`"3×3/2"`), or activation (`"relu"`).
         stage: `"conv1"` … `"conv5"`, `"head"`, or `"stage1"` … where names follow no scheme.
         block: `"conv3_block4"`, or `""` for a layer outside of any block.
         shape: Shape of the output without the batch, `(height, width, channels)` or `(units,)`;
@@ -51,6 +52,7 @@ class LayerInfo:
     name: str
     path: str
     kind: str
+    detail: str
     stage: str
     block: str
     shape: tuple[int | None, ...]
@@ -68,6 +70,7 @@ class LayerInfo:
             "path": self.path,
             "name": self.name,
             "kind": self.kind,
+            "detail": self.detail,
             "stage": self.stage,
             "block": self.block,
             "shape": [-1 if n is None else n for n in self.shape],
@@ -372,6 +375,7 @@ class _Reader:
                         name=step.operation.name,
                         path=path,
                         kind=type(step.operation).__name__,
+                        detail=_detail(step.operation),
                         stage=stage,
                         block=block,
                         shape=step.shape,
@@ -393,6 +397,7 @@ class _Reader:
             name=self.input_path,
             path=self.input_path,
             kind="InputLayer",
+            detail="",
             stage=names[first][0] if first else "conv1",
             block="",
             shape=self.shapes[self.slots[self.input_path]],
@@ -503,6 +508,21 @@ class _Reader:
             block = f"{stage}_block{blocks}" if len(piece.paths) > 1 else ""
             result.update((path, (stage, block)) for path in piece.paths)
         return result
+
+
+def _detail(operation: Any) -> str:
+    """Kernel, stride and activation of `operation`, as far as it has them: `"3×3/2 relu"`."""
+    window = getattr(operation, "kernel_size", None) or getattr(operation, "pool_size", None)
+    strides = getattr(operation, "strides", None)
+    words = []
+    if isinstance(window, tuple) and window:
+        words.append("×".join(map(str, window)))
+        if isinstance(strides, tuple) and any(stride != 1 for stride in strides):
+            words[0] += "/" + "×".join(map(str, dict.fromkeys(strides)))
+    activation = getattr(getattr(operation, "activation", None), "__name__", "linear")
+    if activation != "linear":
+        words.append(activation)
+    return " ".join(words)
 
 
 def _leaf(path: str) -> str:

@@ -1,20 +1,26 @@
 import {
-  badgeOf,
   buildTree,
   factsOf,
   figureOf,
   layersOf,
+  linesOf,
   search,
   typeAhead,
-  visible,
   withParents,
+  wordsOf,
 } from "./layers.js";
+import { railPicture } from "./rail_picture.js";
 import { becomeRoot, element, errorLine, onChange, setTrait } from "./shared.js";
 
 /** @typedef {import("./layers.js").TreeNode} TreeNode */
+/** @typedef {import("./layers.js").Line} Line */
 
 /** Milliseconds after which a typed letter starts a new word. */
 const TYPING = 700;
+/** Height of a line in pixels: no less than a finger needs. */
+const LINE = 24;
+/** Lines that are drawn above and below what can be seen. */
+const SPARE = 8;
 
 /** @param {{ model: any, el: HTMLElement, signal: AbortSignal }} context */
 function render({ model, el, signal }) {
@@ -29,8 +35,11 @@ function render({ model, el, signal }) {
     spellcheck: "false",
   });
   const status = element("div", { class: "rw-tree-status", role: "status" });
-  const list = element("ul", { class: "rw-tree-list", role: "tree", "aria-label": "Layers" });
+  const list = element("div", { class: "rw-tree-list", role: "tree", "aria-label": "Layers" });
+  // As high as all lines; only those that can be seen are in it.
+  const space = element("div", { class: "rw-tree-space", role: "none" });
   const facts = element("div", { class: "rw-tree-facts" });
+  list.append(space);
   el.append(field, status, list, facts, errorLine(model, signal));
 
   let tree = buildTree([]);
@@ -40,118 +49,145 @@ function render({ model, el, signal }) {
   let openBefore = new Set();
   /** @type {ReturnType<typeof search>} */
   let found = null;
+  /** All lines there are now. @type {Line[]} */
+  let lines = [];
+  /** The nodes of these lines, and the line of each. @type {Map<TreeNode, number>} */
+  let places = new Map();
   /** The row that Tab leads to. @type {TreeNode | undefined} */
   let current;
+  /** What is drawn, by the first node of a line. @type {Map<TreeNode, HTMLElement>} */
+  const drawn = new Map();
   /** @type {Map<TreeNode, HTMLElement>} */
   const items = new Map();
-  /** @type {Map<Element, TreeNode>} */
-  const nodes = new Map();
+  /** @type {WeakMap<Element, TreeNode>} */
+  const nodes = new WeakMap();
   let typed = "";
   let typedAt = 0;
 
   /** @param {Set<TreeNode>} shown */
   const groupsOf = (shown) => new Set([...shown].filter((node) => !node.row));
   const selected = () => tree.layers.get(model.get("selected"));
-  const seen = () => visible(tree.root, open, found?.shown);
+  const seen = () => [...places.keys()];
 
-  /** @type {(node: TreeNode, index: number, siblings: TreeNode[]) => HTMLElement} */
-  function draw(node, index, siblings) {
-    const { row, label, name } = node;
-    const badge = row && badgeOf(row.kind);
-    const line = element(
-      "div",
-      { class: "rw-tree-row", title: row ? [name, ...factsOf(row)].join("\n") : name },
-      badge
-        ? element("span", {
-            class: `rw-tree-badge rw-tree-badge-${badge.name}`,
-            title: row.kind,
-            text: badge.letter,
-          })
-        : element("span", { class: "rw-tree-twisty" }),
-      element("span", { class: "rw-tree-label", text: label }),
-      element("span", { class: "rw-tree-figure", text: figureOf(node) }),
-      element("span", { class: "rw-tree-dot" }),
-    );
-    const item = element(
-      "li",
-      {
-        class: "rw-tree-item",
-        role: "treeitem",
-        "aria-level": withParents(node).length - 1,
-        "aria-setsize": siblings.length,
-        "aria-posinset": index + 1,
-        "aria-label": name,
-        "aria-expanded": row ? null : "false",
-        tabindex: node === current ? 0 : -1,
-      },
-      line,
-    );
-    if (node.isShortcut) {
-      item.classList.add("rw-tree-shortcut");
-      // The first layer of a shortcut carries its heading.
-      if (!siblings[index - 1]?.isShortcut) {
-        const heading = { class: "rw-tree-heading", "aria-hidden": "true", text: "shortcut" };
-        item.prepend(element("div", heading));
-      }
-    }
+  /** One stage, block or layer, as it can be walked to. @param {TreeNode} node @param {HTMLElement} item */
+  function become(item, node) {
+    const siblings =
+      node.parent?.children.filter((child) => !found || found.shown.has(child)) ?? [];
+    const attributes = {
+      role: "treeitem",
+      "aria-level": withParents(node).length - 1,
+      "aria-setsize": siblings.length,
+      "aria-posinset": siblings.indexOf(node) + 1,
+      "aria-label": node.name,
+      title: [node.name, ...factsOf(node)].join("\n"),
+      tabindex: node === current ? 0 : -1,
+    };
+    for (const [name, value] of Object.entries(attributes)) item.setAttribute(name, String(value));
     items.set(node, item);
     nodes.set(item, node);
-    if (open.has(node)) unfold(node);
     return item;
   }
 
   /** @param {TreeNode} node */
-  function drawChildren(node) {
-    return node.children.filter((child) => !found || found.shown.has(child)).map(draw);
+  function drawGroup(node) {
+    const level = withParents(node).length - 1;
+    const line = element(
+      "div",
+      { class: `rw-tree-row rw-tree-group rw-tree-level${level}` },
+      element("span", { class: "rw-tree-twisty" }),
+      element("span", { class: "rw-tree-label", text: node.label }),
+      element("span", { class: "rw-tree-figure", text: figureOf(node) }),
+      element("span", { class: "rw-tree-dot" }),
+    );
+    return become(line, node);
   }
 
-  /** Shows the children of a node; they are drawn when this is first asked. @param {TreeNode} node */
-  function unfold(node) {
-    open.add(node);
-    const item = items.get(node);
-    if (!item || node.row) return;
-    item.setAttribute("aria-expanded", "true");
-    const group = item.querySelector("ul");
-    if (group) group.hidden = false;
-    else item.append(element("ul", { role: "group" }, ...drawChildren(node)));
+  /** The layers of one place, behind the lines that lead to it. @param {Line} line */
+  function drawSite({ nodes: layers, rail }) {
+    const last = layers[layers.length - 1];
+    return element(
+      "div",
+      { class: "rw-tree-row rw-tree-site", role: "none" },
+      railPicture(rail, LINE),
+      ...layers.map((node) => {
+        const { words, family } = wordsOf(/** @type {import("./layers.js").Row} */ (node.row));
+        const word = element("span", { class: "rw-tree-word", text: words });
+        return become(element("div", { class: `rw-tree-layer rw-tree-${family}` }, word), node);
+      }),
+      element("span", { class: "rw-tree-aside", text: last.isShortcut ? "shortcut" : "" }),
+      element("span", { class: "rw-tree-figure", text: figureOf(last) }),
+    );
   }
 
-  /** @param {TreeNode} node */
-  function fold(node) {
-    open.delete(node);
-    const group = items.get(node)?.querySelector("ul");
-    items.get(node)?.setAttribute("aria-expanded", "false");
-    if (group) group.hidden = true;
-    if (current && withParents(current).includes(node)) walkTo(node);
+  /** Draws the lines that can be seen and the one Tab leads to; what is there already stays. */
+  function draw() {
+    const height = list.clientHeight || 20 * LINE;
+    const first = Math.floor(list.scrollTop / LINE) - SPARE;
+    const last = Math.ceil((list.scrollTop + height) / LINE) + SPARE;
+    const kept = current && places.get(current);
+    const wanted = new Map();
+    lines.forEach((line, index) => {
+      if ((index >= first && index <= last) || index === kept) wanted.set(line.nodes[0], index);
+    });
+    for (const [node, row] of drawn) {
+      if (wanted.has(node)) continue;
+      row.remove();
+      drawn.delete(node);
+      for (const [other, item] of items) if (row.contains(item)) items.delete(other);
+    }
+    /** @type {Element | null} */
+    let next = space.firstElementChild;
+    for (const [node, index] of wanted) {
+      let row = drawn.get(node);
+      if (row) next = row.nextElementSibling;
+      else {
+        row = node.row ? drawSite(lines[index]) : drawGroup(node);
+        drawn.set(node, row);
+        space.insertBefore(row, next);
+      }
+      row.style.top = `${index * LINE}px`;
+    }
+    mark();
+  }
+
+  /** The lines are others now: after opening, closing, a search. */
+  function rearrange() {
+    lines = linesOf(tree.root, open, found?.shown);
+    places = new Map(lines.flatMap((line, index) => line.nodes.map((node) => [node, index])));
+    space.style.height = `${lines.length * LINE}px`;
+    draw();
   }
 
   /** @param {TreeNode} node */
   function toggle(node) {
-    if (open.has(node)) fold(node);
-    else unfold(node);
-    mark();
+    if (open.has(node)) {
+      open.delete(node);
+      if (current && withParents(current).includes(node)) walkTo(node);
+    } else open.add(node);
+    rearrange();
   }
 
-  /** Draws all that is open, anew. */
+  /** Draws everything anew. */
   function redraw() {
     const hadFocus = list.matches(":focus-within");
+    for (const row of drawn.values()) row.remove();
+    drawn.clear();
     items.clear();
-    nodes.clear();
-    list.replaceChildren(...drawChildren(tree.root));
+    lines = linesOf(tree.root, open, found?.shown);
+    const there = lines.flatMap((line) => line.nodes);
+    current = there.find((node) => node === (current ?? selected())) ?? there[0];
     const total = tree.layers.size;
     if (total === 0) status.textContent = "No model yet";
     else if (found?.hits.length === 0) status.textContent = `No layer matches “${field.value}”`;
     else status.textContent = found ? `${found.hits.length} of ${total} layers` : "";
-    list.hidden = list.childElementCount === 0;
+    list.hidden = lines.length === 0;
     status.classList.toggle("rw-empty", list.hidden);
     field.disabled = total === 0;
-    const there = seen();
-    walkTo(there.find((node) => node === (current ?? selected())) ?? there[0]);
+    rearrange();
     if (hadFocus && current) items.get(current)?.focus({ preventScroll: true });
-    mark();
   }
 
-  /** Brings selection and cache marks of all drawn rows up to date. */
+  /** Brings selection, cache marks and what is open up to date in all that is drawn. */
   function mark() {
     const cached = new Set(model.get("cached"));
     const computing = tree.layers.get(model.get("computing"));
@@ -164,18 +200,18 @@ function render({ model, el, signal }) {
       let state = `${ready} of ${layers.length} layers in the cache`;
       if (node.row) state = ready ? "in the cache" : "not in the cache";
       if (isBusy) state = "being computed";
-      const dot = /** @type {HTMLElement} */ (item.querySelector(".rw-tree-dot"));
-      dot.dataset.cached = ready === layers.length ? "all" : ready ? "some" : "none";
-      dot.classList.toggle("rw-tree-computing", isBusy);
-      dot.title = state;
-      const words = [node.row ? factsOf(node.row)[0] : figureOf(node), state];
-      if (node.isShortcut) words.unshift("shortcut");
+      item.dataset.cached = ready === layers.length ? "all" : ready ? "some" : "none";
+      item.classList.toggle("rw-tree-computing", isBusy);
+      const words = [node.row ? factsOf(node)[0] : figureOf(node), state];
+      if (node.isShortcut) words.unshift("on the shortcut");
       item.setAttribute("aria-description", words.join(", "));
       if (node.row) item.setAttribute("aria-selected", String(node === chosen));
+      else item.setAttribute("aria-expanded", String(open.has(node)));
     }
-    const lines = chosen?.row ? [chosen.name, ...factsOf(chosen.row)] : [];
-    facts.replaceChildren(...lines.map((text) => element("div", { text, title: text })));
-    facts.hidden = lines.length === 0;
+    const about = current && !current.row && list.matches(":focus-within") ? current : chosen;
+    const texts = about ? [about.name, ...factsOf(about)] : [];
+    facts.replaceChildren(...texts.map((text) => element("div", { text, title: text })));
+    facts.hidden = texts.length === 0;
   }
 
   /** Makes `node` the one that Tab leads to. @param {TreeNode | undefined} node */
@@ -187,33 +223,36 @@ function render({ model, el, signal }) {
 
   /** Scrolls the list, and nothing else, until the row can be seen. @param {TreeNode} node */
   function scrollTo(node) {
-    const row = items.get(node)?.querySelector(".rw-tree-row")?.getBoundingClientRect();
-    if (!row) return;
-    const box = list.getBoundingClientRect();
-    if (row.top < box.top) list.scrollTop -= box.top - row.top;
-    else if (row.bottom > box.bottom) list.scrollTop += row.bottom - box.bottom;
+    const index = places.get(node);
+    if (index === undefined) return;
+    const [top, height] = [index * LINE, list.clientHeight];
+    if (top < list.scrollTop) list.scrollTop = top;
+    else if (top + LINE > list.scrollTop + height) list.scrollTop = top + LINE - height;
+    draw();
   }
 
   /** Focus follows, and the selection too where the row is a layer. @param {TreeNode} [node] */
   function goTo(node) {
     if (!node) return;
     walkTo(node);
-    items.get(node)?.focus({ preventScroll: true });
     scrollTo(node);
+    items.get(node)?.focus({ preventScroll: true });
     if (node.row) setTrait(model, "selected", node.name);
+    mark();
   }
 
   /** Opens the way to the selected layer. */
   function reveal() {
     const node = selected();
-    const isShown = node && (!found || found.shown.has(node));
-    if (isShown) {
-      for (const parent of withParents(node).slice(1).reverse()) unfold(parent);
-      if (!list.matches(":focus-within")) walkTo(node);
+    if (!node || (found && !found.shown.has(node))) {
+      mark();
+      return;
     }
-    mark();
+    for (const parent of withParents(node).slice(1)) open.add(parent);
+    if (!list.matches(":focus-within")) walkTo(node);
+    rearrange();
     // Last, because the facts about it take room from the list.
-    if (isShown) scrollTo(node);
+    scrollTo(node);
   }
 
   function find() {
@@ -278,8 +317,8 @@ function render({ model, el, signal }) {
   list.addEventListener(
     "click",
     (event) => {
-      const row = /** @type {Element} */ (event.target).closest(".rw-tree-row");
-      const node = row?.parentElement && nodes.get(row.parentElement);
+      const item = /** @type {Element} */ (event.target).closest("[role=treeitem]");
+      const node = item && nodes.get(item);
       if (!node) return;
       goTo(node);
       if (!node.row) toggle(node);
@@ -308,24 +347,35 @@ function render({ model, el, signal }) {
     const there = seen();
     const index = there.indexOf(node);
     const isTyping = performance.now() - typedAt < TYPING && typed !== "";
-    if (key === "ArrowDown") goTo(there[index + 1]);
-    else if (key === "ArrowUp") goTo(there[index - 1]);
-    else if (key === "Home") goTo(there[0]);
+    const [place, beside] = [places.get(node), (/** @type {number} */ step) => there[index + step]];
+    const isBeside = (/** @type {TreeNode | undefined} */ other) =>
+      other && places.get(other) === place ? other : undefined;
+    if (key === "ArrowDown") goTo(beside(1));
+    else if (key === "ArrowUp") goTo(beside(-1));
+    else if (key === "PageDown" || key === "PageUp") {
+      const step =
+        (key === "PageDown" ? 1 : -1) * Math.max(1, Math.floor(list.clientHeight / LINE) - 1);
+      const line = lines[Math.max(0, Math.min(lines.length - 1, (place ?? 0) + step))];
+      goTo(line?.nodes[0]);
+    } else if (key === "Home") goTo(there[0]);
     else if (key === "End") goTo(there[there.length - 1]);
     else if (key === "ArrowRight") {
-      if (open.has(node)) goTo(there[index + 1]);
-      else if (!node.row) toggle(node);
+      if (open.has(node)) goTo(beside(1));
+      else if (node.row) goTo(isBeside(beside(1)));
+      else toggle(node);
     } else if (key === "ArrowLeft") {
+      const before = node.row ? isBeside(beside(-1)) : undefined;
       if (open.has(node)) toggle(node);
+      else if (before) goTo(before);
       else if (node.parent !== tree.root) goTo(node.parent ?? undefined);
     } else if (key === "Enter" || (key === " " && !isTyping)) {
       if (node.row) goTo(node);
       else toggle(node);
     } else if (key === "*") {
       for (const sibling of node.parent?.children ?? []) {
-        if (!sibling.row && (!found || found.shown.has(sibling))) unfold(sibling);
+        if (!sibling.row && (!found || found.shown.has(sibling))) open.add(sibling);
       }
-      mark();
+      rearrange();
     } else if (key === "Escape" && found) clear();
     else if (key.length === 1 && key !== "/") {
       const word = isTyping ? typed + key : key;
@@ -349,8 +399,11 @@ function render({ model, el, signal }) {
     const [before, now] = [height, list.clientHeight];
     height = now;
     if (node && now > 0 && (before === 0 || now < before)) scrollTo(node);
+    else draw();
   });
   observer.observe(list);
+  list.addEventListener("scroll", draw, { signal });
+  list.addEventListener("focusout", () => mark(), { signal });
   signal.addEventListener("abort", () => observer.disconnect());
 }
 

@@ -23,6 +23,7 @@ def _row(layer: Any) -> dict[str, Any]:
         "path": row["path"],
         "name": str(row.get("name") or row["path"].rpartition("/")[2]),
         "kind": str(row.get("kind", "")),
+        "detail": str(row.get("detail", "")),
         "stage": str(row.get("stage", "")),
         "block": str(row.get("block", "")),
         "shape": [-1 if size is None else int(size) for size in row.get("shape", ())],
@@ -45,15 +46,20 @@ def _rows(layers: Iterable[Any]) -> list[dict[str, Any]]:
 class LayerTree(Widget):
     """A searchable tree of layers: stage, block, layer.
 
+    Inside a block the layers stand as people draw them: convolution, normalisation and activation
+    of one place in one row, and beside the rows a line for each way through the block, so that a
+    shortcut and the addition it leads to can be seen.
+
     Whoever writes Python gets a `ValueError` for a layer that does not exist. The page cannot be
     answered with an exception, so an unknown path from there is refused: the previous selection
     stays, and the page is told so.
 
     Args:
         layers: Layers in model order: `LayerInfo`s (any object with `to_row()`), or mappings with
-            at least `path`, and as far as known `name`, `kind`, `stage`, `block`, `shape` (without
-            the batch; -1 or `None` where unknown), `dtype`, `parameters`, `field` (the receptive
-            field: `size` and `stride`, each height and width in pixels) and `inputs` (paths).
+            at least `path`, and as far as known `name`, `kind`, `detail` (kernel and stride, or
+            activation), `stage`, `block`, `shape` (without the batch; -1 or `None` where unknown),
+            `dtype`, `parameters`, `field` (the receptive field: `size` and `stride`, each height
+            and width in pixels) and `inputs` (paths; they say which ways lead through a block).
         selected: Path of the selected layer, `""` for none.
         cached: Paths of the layers whose activations are in the cache.
         computing: Path of the layer that is being computed, `""` for none.

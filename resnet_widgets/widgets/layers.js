@@ -1,5 +1,6 @@
-// The layers of a model as rows of a tree, without a page: grouping, names, figures, search.
+// The layers of a model as lines of a tree, without a page: grouping, names, figures, search.
 
+import { railsOf, takersOf } from "./rails.js";
 import { formatShape } from "./shared.js";
 
 /**
@@ -7,6 +8,7 @@ import { formatShape } from "./shared.js";
  * @typedef {object} Row
  * @property {string} path
  * @property {string} kind  Keras class, such as `Conv2D`
+ * @property {string} detail  kernel and stride, or activation; empty where there is none
  * @property {string} stage
  * @property {string} block  empty outside of any block
  * @property {number[]} shape  without the batch; -1 where unknown
@@ -17,35 +19,67 @@ import { formatShape } from "./shared.js";
  */
 
 /**
- * A row of the tree: a stage, a block or a layer.
+ * A node of the tree: a stage, a block or a layer.
  * @typedef {object} TreeNode
  * @property {string} name  full name: of the stage or block, or the path of the layer
- * @property {string} label  what is shown: the name without what the parents say already
+ * @property {string} label  the name without what the parents say already
  * @property {TreeNode | null} parent
  * @property {TreeNode[]} children  empty for a layer
+ * @property {Line[]} lines  the children as they are drawn
  * @property {Row | null} row  null for a stage or block
  * @property {boolean} isShortcut  a layer on the shortcut of a residual block
  */
 
-// Letter, CSS class, and the kinds they stand for; the first that fits is taken.
-/** @type {[string, string, RegExp][]} */
-const BADGES = [
-  ["C", "conv", /Conv/],
-  ["B", "norm", /BatchNorm/],
-  ["+", "merge", /^(Add|Subtract|Multiply|Average|Maximum|Minimum|Concatenate|Dot)$/],
-  ["P", "pool", /Pool|Padding/],
-  ["R", "relu", /^Activation$|Relu|ReLU|^P?ELU|Softmax/i],
-  ["D", "dense", /^Dense$/],
-  ["I", "input", /^InputLayer$/],
+/**
+ * What is drawn in one line: a stage, a block, or the layers of one site.
+ * @typedef {{ nodes: TreeNode[], rail: import("./rails.js").Rail | null }} Line
+ */
+
+// The word for a kind, whether its detail is worth a place beside it, and its family.
+/** @type {[RegExp, string, boolean, string][]} */
+const WORDS = [
+  [/^DepthwiseConv/, "depthwise", true, "conv"],
+  [/^SeparableConv/, "separable", true, "conv"],
+  [/Conv\dDTranspose/, "deconv", true, "conv"],
+  [/Conv/, "conv", true, "conv"],
+  [/^BatchNormalization$/, "BN", false, "norm"],
+  [/^LayerNormalization$/, "LN", false, "norm"],
+  [/^Add$/, "add", false, "merge"],
+  [/^Concatenate$/, "concat", false, "merge"],
+  [/^Multiply$/, "multiply", false, "merge"],
+  [/^(Subtract|Average|Maximum|Minimum|Dot)$/, "", false, "merge"],
+  [/^GlobalAveragePooling/, "global mean", false, "pool"],
+  [/^GlobalMaxPooling/, "global max", false, "pool"],
+  [/^MaxPooling/, "max", true, "pool"],
+  [/^AveragePooling/, "mean", true, "pool"],
+  [/Padding/, "pad", false, "pad"],
+  [/^Re(LU|lu)$/, "ReLU", false, "act"],
+  [
+    /^Activation$|Relu|ReLU|^P?ELU|^(Softmax|Silu|Gelu|Sigmoid|HardSigmoid|Tanh)$/,
+    "",
+    false,
+    "act",
+  ],
+  [/^(Spatial)?Dropout|^Gaussian|^Identity$|^ActivityRegularization$/, "", false, "act"],
+  [/^Dense$/, "dense", false, "dense"],
+  [/^InputLayer$/, "input", false, "input"],
 ];
 
 /**
- * Letter and CSS class of the badge of a kind of layer.
- * @param {string} kind
+ * Short words for a layer, as in `conv 3×3/2`, `BN`, `ReLU`, and the family of its kind.
+ * @param {Pick<Row, "kind" | "detail">} row
  */
-export function badgeOf(kind) {
-  const [letter, name] = BADGES.find(([, , kinds]) => kinds.test(kind)) ?? ["·", "other"];
-  return { letter, name };
+export function wordsOf({ kind, detail }) {
+  const [, word, takesDetail, family] = WORDS.find(([kinds]) => kinds.test(kind)) ?? [
+    null,
+    "",
+    false,
+    "other",
+  ];
+  if (kind === "Activation" && detail)
+    return { words: detail === "relu" ? "ReLU" : detail, family };
+  const [first] = detail.split(" ");
+  return { words: takesDetail && first ? `${word} ${first}` : word || kind, family };
 }
 
 /**
@@ -61,14 +95,12 @@ export function shortName(name, prefix) {
 }
 
 /**
- * The layers of one block with those of its shortcut just before the addition that they lead to.
- *
- * Of the two ways into an addition, the shorter one is the shortcut; layers on both are on neither.
- * Keras lists the layers of the two ways mixed, by depth.
+ * The layers that are on a shortcut: of the two ways into an addition, the shorter one. Layers on
+ * both are on neither.
  * @param {Row[]} rows  of one block, in model order
- * @returns {{ row: Row, isShortcut: boolean }[]}
+ * @returns {Set<Row>}
  */
-export function arrangeBlock(rows) {
+export function shortcutOf(rows) {
   const inside = new Map(rows.map((row) => [row.path, row]));
   /** @param {string} path */
   const wayTo = (path) => {
@@ -82,70 +114,81 @@ export function arrangeBlock(rows) {
     }
     return way;
   };
-  let order = rows.map((row) => ({ row, isShortcut: false }));
+  /** @type {Set<Row>} */
+  const found = new Set();
   for (const merge of rows) {
     if (merge.kind !== "Add" || merge.inputs.length !== 2) continue;
     const [a, b] = merge.inputs.map(wayTo);
-    const onlyA = new Set([...a].filter((row) => !b.has(row)));
-    const onlyB = new Set([...b].filter((row) => !a.has(row)));
-    if (onlyA.size === onlyB.size) continue;
-    const shortcut = onlyA.size < onlyB.size ? onlyA : onlyB;
-    const placed = rows
-      .filter((row) => shortcut.has(row))
-      .map((row) => ({ row, isShortcut: true }));
-    order = order.filter(({ row }) => !shortcut.has(row));
-    const place = order.findIndex(({ row }) => row === merge);
-    order.splice(place, 0, ...placed);
+    const onlyA = [...a].filter((row) => !b.has(row));
+    const onlyB = [...b].filter((row) => !a.has(row));
+    if (onlyA.length === onlyB.length) continue;
+    for (const row of onlyA.length < onlyB.length ? onlyA : onlyB) found.add(row);
   }
-  return order;
+  return found;
 }
 
 /**
- * Groups layers by stage and block, both in order of first appearance.
+ * Groups layers by stage and block, both in order of first appearance; layers that stand side by
+ * side in a group become lines with the ways between them.
  * @param {Row[]} rows
  * @returns {{ root: TreeNode, layers: Map<string, TreeNode> }}  `root` is not shown
  */
 export function buildTree(rows) {
-  /** @type {(name: string, label: string, parent: TreeNode | null) => TreeNode} */
-  const group = (name, label, parent) => {
-    const node = { name, label, parent, children: [], row: null, isShortcut: false };
-    parent?.children.push(node);
-    return node;
+  /** @type {(name: string, label: string, parent: TreeNode | null, row?: Row | null) => TreeNode} */
+  const nodeOf = (name, label, parent, row = null) => {
+    return { name, label, parent, children: [], lines: [], row, isShortcut: false };
   };
-  const root = group("", "", null);
+  const root = nodeOf("", "", null);
   /** @type {Map<string, TreeNode>} */
-  const stages = new Map();
-  /** @type {Map<string, TreeNode>} */
-  const blocks = new Map();
-  /** @type {Map<TreeNode, Row[]>} */
-  const members = new Map();
-  /** @type {Map<string, TreeNode>} */
-  const layers = new Map();
-  /** @type {(row: Row, parent: TreeNode, isShortcut: boolean) => void} */
-  const addLayer = (row, parent, isShortcut) => {
-    const leaf = row.path.slice(row.path.lastIndexOf("/") + 1);
-    const label = shortName(leaf, row.block);
-    const node = { name: row.path, label, parent, children: [], row, isShortcut };
-    parent.children.push(node);
-    layers.set(row.path, node);
+  const groups = new Map();
+  /** @type {Map<TreeNode, (TreeNode | Row)[]>} */
+  const members = new Map([[root, []]]);
+  /** @type {(name: string, prefix: string, parent: TreeNode) => TreeNode} */
+  const groupOf = (name, prefix, parent) => {
+    const key = JSON.stringify([parent.name, prefix, name]);
+    const group = groups.get(key) ?? nodeOf(name, shortName(name, prefix), parent);
+    if (!groups.has(key)) {
+      groups.set(key, group);
+      members.set(group, []);
+      members.get(parent)?.push(group);
+    }
+    return group;
   };
   for (const row of rows) {
     let parent = root;
-    if (row.stage) {
-      parent = stages.get(row.stage) ?? group(row.stage, row.stage, root);
-      stages.set(row.stage, parent);
-    }
-    if (!row.block) {
-      addLayer(row, parent, false);
-      continue;
-    }
-    const key = JSON.stringify([row.stage, row.block]);
-    const block = blocks.get(key) ?? group(row.block, shortName(row.block, row.stage), parent);
-    blocks.set(key, block);
-    members.set(block, [...(members.get(block) ?? []), row]);
+    if (row.stage) parent = groupOf(row.stage, "", parent);
+    if (row.block) parent = groupOf(row.block, row.stage, parent);
+    members.get(parent)?.push(row);
   }
-  for (const [block, own] of members) {
-    for (const { row, isShortcut } of arrangeBlock(own)) addLayer(row, block, isShortcut);
+  const takers = takersOf(rows);
+  /** @type {Map<string, TreeNode>} */
+  const layers = new Map();
+  for (const [group, own] of members) {
+    /** @type {Row[]} */
+    let run = [];
+    const endRun = () => {
+      const shortcut = shortcutOf(run);
+      for (const { rows: site, rail } of railsOf(run, takers)) {
+        const nodes = site.map((row) => {
+          const leaf = row.path.slice(row.path.lastIndexOf("/") + 1);
+          const node = nodeOf(row.path, shortName(leaf, row.block), group, row);
+          node.isShortcut = shortcut.has(row);
+          layers.set(row.path, node);
+          return node;
+        });
+        group.lines.push({ nodes, rail });
+      }
+      run = [];
+    };
+    for (const member of own) {
+      if ("path" in member) run.push(member);
+      else {
+        endRun();
+        group.lines.push({ nodes: [member], rail: null });
+      }
+    }
+    endRun();
+    group.children = group.lines.flatMap((line) => line.nodes);
   }
   return { root, layers };
 }
@@ -191,16 +234,23 @@ export function figureOf(node) {
   return blocks ? `${size} · ${blocks} ${blocks === 1 ? "block" : "blocks"}` : size;
 }
 
+/** @param {number} count */
+function parametersOf(count) {
+  if (count === 0) return "no parameters";
+  return count === 1 ? "1 parameter" : `${count.toLocaleString("en")} parameters`;
+}
+
 /**
- * All facts about a layer, one string a line.
- * @param {Row} row
+ * All facts about a node, one string a line; a stage or block sees what its last layer sees.
+ * @param {TreeNode} node
  */
-export function factsOf({ kind, shape, dtype, parameters, field }) {
+export function factsOf(node) {
+  const rows = layersOf(node).flatMap(({ row }) => row ?? []);
+  const { kind, detail, shape, dtype, field } = rows[rows.length - 1];
   const unusual = dtype === "float32" ? "" : dtype;
-  const facts = [[kind, formatShape(shape), unusual].filter(Boolean).join(" · ")];
-  if (parameters === 0) facts.push("no parameters");
-  else if (parameters === 1) facts.push("1 parameter");
-  else facts.push(`${parameters.toLocaleString("en")} parameters`);
+  const what = node.row ? [kind, detail].filter(Boolean).join(" ") : `${rows.length} layers`;
+  const facts = [[what, formatShape(shape), unusual].filter(Boolean).join(" · ")];
+  facts.push(parametersOf(rows.reduce((sum, { parameters }) => sum + parameters, 0)));
   if (field) {
     const [row, column] = field.stride;
     // A vector sees from one place only, so it has no stride.
@@ -240,16 +290,21 @@ export function withParents(node) {
 }
 
 /**
- * The nodes that can be seen, from top to bottom.
+ * The lines that can be seen, from top to bottom. Of what a search has found the ways between the
+ * layers are left out: not all of them are there.
  * @param {TreeNode} root
  * @param {Set<TreeNode>} open
  * @param {Set<TreeNode>} [shown]  all, if left out
- * @returns {TreeNode[]}
+ * @returns {Line[]}
  */
-export function visible(root, open, shown) {
-  return root.children
-    .filter((node) => !shown || shown.has(node))
-    .flatMap((node) => (open.has(node) ? [node, ...visible(node, open, shown)] : [node]));
+export function linesOf(root, open, shown) {
+  return root.lines.flatMap((line) => {
+    const nodes = shown ? line.nodes.filter((node) => shown.has(node)) : line.nodes;
+    if (nodes.length === 0) return [];
+    const own = shown ? { nodes, rail: null } : line;
+    const [first] = nodes;
+    return open.has(first) ? [own, ...linesOf(first, open, shown)] : [own];
+  });
 }
 
 /**

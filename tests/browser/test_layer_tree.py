@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -15,6 +18,7 @@ def layer(path, kind="Conv2D", inputs=(), shape=(28, 28, 512), stage=None, block
         "path": path,
         "name": path.rpartition("/")[2],
         "kind": kind,
+        "detail": "1×1/2" if kind == "Conv2D" else "relu" if kind == "Activation" else "",
         "stage": path[:5] if stage is None else stage,
         "block": block,
         "shape": list(shape),
@@ -63,10 +67,9 @@ def tree(show):
 
 
 def seen(page):
-    """Full names of the rows that can be seen, from top to bottom."""
+    """Full names of the rows that are drawn, from top to bottom."""
     return page.eval_on_selector_all(
-        "[role=treeitem]",
-        "items => items.filter(i => i.checkVisibility()).map(i => i.getAttribute('aria-label'))",
+        "[role=treeitem]", "items => items.map(i => i.getAttribute('aria-label'))"
     )
 
 
@@ -80,11 +83,8 @@ def press(page, *keys):
 
 
 def item(page, name):
+    """A stage, a block or a layer."""
     return page.get_by_role("treeitem", name=name, exact=True)
-
-
-def row(page, name):
-    return item(page, name).locator(":scope > .rw-tree-row")
 
 
 def selected(page):
@@ -100,23 +100,23 @@ def test_what_is_not_opened_is_not_drawn(tree):
         layer(f"conv{stage}_block{block}_{n}", block=f"conv{stage}_block{block}")
         for stage in range(2, 6)
         for block in range(1, 11)
-        for n in range(13)
+        for n in range(6)
     ]
     page = tree(layers=many)
     assert page.locator("[role=treeitem]").count() == 4
-    row(page, "conv2").click()
+    item(page, "conv2").click()
     assert page.locator("[role=treeitem]").count() == 4 + 10
-    row(page, "conv2_block3").click()
-    assert page.locator("[role=treeitem]").count() == 4 + 10 + 13
+    item(page, "conv2_block3").click()
+    assert page.locator("[role=treeitem]").count() == 4 + 10 + 6
 
 
 def test_a_stage_opens_and_closes_by_click(tree):
     page = tree()
     assert seen(page) == ["conv1", "conv3", "conv4", "head"]
-    row(page, "conv3").click()
+    item(page, "conv3").click()
     expect(item(page, "conv3")).to_have_attribute("aria-expanded", "true")
     assert seen(page) == ["conv1", "conv3", "conv3_block1", "conv3_block2", "conv4", "head"]
-    row(page, "conv3").click()
+    item(page, "conv3").click()
     expect(item(page, "conv3")).to_have_attribute("aria-expanded", "false")
     assert seen(page) == ["conv1", "conv3", "conv4", "head"]
     assert selected(page) == ""
@@ -124,12 +124,55 @@ def test_a_stage_opens_and_closes_by_click(tree):
 
 def test_rows_say_what_they_are(tree):
     page = tree(selected=OUT)
-    assert row(page, "conv1").inner_text().split() == ["conv1", "112²"]
-    assert row(page, "conv3").inner_text().split("\n") == ["conv3", "28² · 2 blocks"]
-    assert row(page, "conv3_block1").inner_text().split("\n") == ["block1", "28² × 512"]
-    assert row(page, OUT).inner_text().split("\n") == ["R", "out", "512"]
-    badge = row(page, OUT).locator(".rw-tree-badge")
-    expect(badge).to_have_attribute("title", "Activation")
+    assert item(page, "conv1").inner_text().split() == ["conv1", "112²"]
+    assert item(page, "conv3").inner_text().split("\n") == ["conv3", "28² · 2 blocks"]
+    assert item(page, "conv3_block1").inner_text().split("\n") == ["block1", "28² × 512"]
+    assert item(page, OUT).inner_text() == "ReLU"
+    expect(item(page, OUT)).to_have_attribute("title", re.compile(f"^{OUT}\nActivation relu"))
+
+
+def lines(page):
+    """Text of each line of the layers that are drawn."""
+    return [" ".join(t.split()) for t in page.locator(".rw-tree-site").all_inner_texts()]
+
+
+def test_a_block_is_drawn_as_people_draw_it(tree):
+    page = tree(selected=OUT)
+    assert lines(page) == [
+        "conv 1×1/2 ReLU 512",
+        "conv 1×1/2 512",
+        "conv 1×1/2 512",
+        "conv 1×1/2 BN shortcut 512",
+        "add ReLU 512",
+    ]
+    nodes = page.eval_on_selector_all(
+        ".rw-tree-node",
+        "nodes => nodes.map(n => [n.getAttribute('class').split('-').at(-1),"
+        " n.getBoundingClientRect().x + n.getBoundingClientRect().width / 2])",
+    )
+    assert [sign for sign, _ in nodes] == ["dot", "dot", "dot", "dot", "add"]
+    way, around = nodes[0][1], nodes[3][1]
+    assert around == way - 11, "the shortcut goes around the others"
+    assert [x for _, x in nodes] == [way, way, way, around, way]
+    # Each line ends where the next one begins, so that the way through the block is not broken.
+    ends = page.eval_on_selector_all(
+        ".rw-tree-rail",
+        """rails => rails.map((rail) => {
+          const { y, height } = rail.getBoundingClientRect();
+          const own = rail.querySelector("path").getBBox();
+          return [y, y + height, own.y, own.y + own.height];
+        })""",
+    )
+    for (_, end, _, low), (start, _, high, _) in itertools.pairwise(ends):
+        assert start == end
+        assert (low, high) == (24, 0)
+
+
+def test_without_a_block_in_the_names_the_graph_tells_the_same(tree):
+    bare = [{**one, "stage": "", "block": ""} for one in residual_block("net/a", "image")]
+    page = tree(layers=bare)
+    assert len(lines(page)) == 5
+    assert page.locator(".rw-tree-node-add").count() == 1
 
 
 def test_the_selected_layer_is_shown_with_its_parents_open_and_its_facts(tree):
@@ -139,7 +182,7 @@ def test_the_selected_layer_is_shown_with_its_parents_open_and_its_facts(tree):
     assert page.locator("[aria-selected=true]").count() == 1
     assert page.locator(".rw-tree-facts").inner_text().split("\n") == [
         OUT,
-        "Activation · 28 × 28 × 512",
+        "Activation relu · 28 × 28 × 512",
         "no parameters",
         "sees 99 × 99 px, stride 8",
     ]
@@ -153,10 +196,10 @@ def test_the_selected_layer_is_shown_with_its_parents_open_and_its_facts(tree):
 
 def test_a_click_selects_and_tells_the_kernel_once(tree):
     page = tree(selected=OUT)
-    row(page, "conv3_block1_add").click()
+    item(page, "conv3_block1_add").click()
     assert selected(page) == "conv3_block1_add"
     assert page.evaluate("stub.models.shown.saved") == [{"selected": "conv3_block1_add"}]
-    row(page, "conv3_block1_add").click()
+    item(page, "conv3_block1_add").click()
     assert len(page.evaluate("stub.models.shown.saved")) == 1
 
 
@@ -168,7 +211,7 @@ def test_the_list_scrolls_to_the_selection_and_the_page_stays(tree):
     }""")
     inside = """name => {
       const list = document.querySelector(".rw-tree-list").getBoundingClientRect();
-      const row = document.querySelector(`[aria-label=${name}] > .rw-tree-row`)
+      const row = document.querySelector(`[aria-label=${name}]`);
       const { top, bottom } = row.getBoundingClientRect();
       return top >= list.top - 0.5 && bottom <= list.bottom + 0.5;
     }"""
@@ -197,20 +240,61 @@ def test_a_tree_drawn_before_it_has_its_place_shows_the_selection_later(tree):
     page.wait_for_function("() => document.querySelectorAll('.rw-tree-list')[1].scrollTop > 0")
 
 
-def test_layers_of_the_shortcut_stand_apart_just_before_the_addition(tree):
+def test_layers_of_the_shortcut_stand_just_before_the_addition(tree):
     page = tree(selected=OUT)
-    inside = item(page, "conv3_block1").locator("[role=treeitem]")
-    labels = inside.locator(".rw-tree-label").all_inner_texts()
-    assert labels == ["1_conv", "1_relu", "2_conv", "3_conv", "0_conv", "0_bn", "add", "out"]
-    marked = page.locator(".rw-tree-shortcut")
-    assert marked.locator(".rw-tree-label").all_inner_texts() == ["0_conv", "0_bn"]
-    assert page.locator(".rw-tree-heading").all_inner_texts() == ["shortcut"]
-    assert "shortcut" in item(page, "conv3_block1_0_bn").get_attribute("aria-description")
-    indent = [
-        row(page, f"conv3_block1_{name}").locator(".rw-tree-badge").bounding_box()["x"]
-        for name in ("0_conv", "add")
-    ]
-    assert indent[0] > indent[1]
+    inside = [name.removeprefix("conv3_block1_") for name in seen(page)[3:-3]]
+    assert inside == ["1_conv", "1_relu", "2_conv", "3_conv", "0_conv", "0_bn", "add", "out"]
+    for name in ("0_conv", "0_bn"):
+        described = item(page, f"conv3_block1_{name}").get_attribute("aria-description")
+        assert described.startswith("on the shortcut")
+
+
+MANY = [
+    layer("image", "InputLayer"),
+    *(
+        one
+        for stage in range(2, 6)
+        for block in range(1, 14)
+        for one in residual_block(f"conv{stage}_block{block}", "image")
+    ),
+    *(layer(f"tail_{n}", inputs=[f"tail_{n - 1}"], stage="") for n in range(101)),
+]
+
+
+def test_of_517_layers_no_more_is_drawn_than_of_50(tree):
+    assert len(MANY) > 517
+    counts = []
+    for layers in (MANY[:50], MANY):
+        page = tree(layers=layers)
+        start = page.locator("#place *").count()
+        item(page, "conv2").click()
+        press(page, "*", "ArrowDown", "*")
+        counts.append((start, page.locator("#place *").count()))
+    (_, small_open), (large, large_open) = counts
+    assert large < 400
+    assert large_open < 400
+    assert large_open <= small_open + 20
+    total = page.locator(".rw-tree-space").evaluate("s => s.offsetHeight / 24")
+    assert total == 5 + 1 + 4 * 13 + 13 * 5 + 101, "and yet all of it is there"
+
+
+def test_walking_and_scrolling_reach_what_is_not_drawn(tree):
+    page = tree(layers=MANY)
+    last = "tail_100"
+    assert last not in seen(page)
+    press(page, "Tab", "Tab", "End")
+    expect(item(page, last)).to_be_focused()
+    assert selected(page) == last
+    assert "image" not in seen(page)
+    page.locator(".rw-tree-list").evaluate("list => { list.scrollTop = 0; }")
+    expect(item(page, "image")).to_be_visible()
+    assert focused(page) == last, "what has the focus is never taken away"
+    press(page, "ArrowUp")
+    expect(item(page, "tail_99")).to_be_focused()
+    press(page, "PageUp")
+    there = int(focused(page).removeprefix("tail_"))
+    assert 75 < there < 90, "about as many lines as can be seen"
+    assert seen(page) == sorted(seen(page), key=[r["path"] for r in MANY].index)
 
 
 def test_positions_are_told_to_a_screen_reader(tree):
@@ -220,10 +304,9 @@ def test_positions_are_told_to_a_screen_reader(tree):
         "i => ['level', 'setsize', 'posinset'].map(n => i.getAttribute(`aria-${n}`))"
     )
     assert told == ["3", "8", "8"]
-    assert item(page, OUT).evaluate("i => i.parentElement.role") == "group"
     assert item(page, OUT).get_attribute("aria-expanded") is None
     expect(item(page, OUT)).to_have_accessible_description(
-        "Activation · 28 × 28 × 512, not in the cache"
+        "Activation relu · 28 × 28 × 512, not in the cache"
     )
 
 
@@ -250,6 +333,10 @@ def test_arrows_walk_open_and_close(tree):
     assert focused(page) == "conv3_block1_1_conv"
     assert selected(page) == "conv3_block1_1_conv"
     press(page, "ArrowRight")
+    assert focused(page) == "conv3_block1_1_relu", "beside it in the same line"
+    press(page, "ArrowRight")
+    assert focused(page) == "conv3_block1_1_relu", "there is no more in the line"
+    press(page, "ArrowDown", "ArrowUp", "ArrowLeft")
     assert focused(page) == "conv3_block1_1_conv"
     press(page, "ArrowLeft")
     assert focused(page) == "conv3_block1"
@@ -287,7 +374,7 @@ def test_enter_space_and_star(tree):
 
 def test_typing_leads_to_a_row(tree):
     page = tree(selected=OUT)
-    row(page, "conv3_block1_1_conv").click()
+    item(page, "conv3_block1_1_conv").click()
     page.keyboard.type("2_c")
     assert focused(page) == "conv3_block1_2_conv"
     assert selected(page) == "conv3_block1_2_conv"
@@ -295,7 +382,7 @@ def test_typing_leads_to_a_row(tree):
 
 def test_no_key_reaches_the_notebook(tree):
     page = tree(selected=OUT)
-    row(page, OUT).click()
+    item(page, OUT).click()
     press(page, "x", "d", "d", "ArrowDown", "Enter", "a", "b", "Escape", "?", "/")
     page.keyboard.type("conv x")
     press(page, "ArrowDown", "Escape")
@@ -305,7 +392,7 @@ def test_no_key_reaches_the_notebook(tree):
 def test_keys_the_tree_has_no_use_for_are_left_to_what_is_around_it(tree):
     page = tree(selected=OUT)
     page.evaluate("document.getElementById('place').classList.add('rw')")
-    row(page, OUT).click()
+    item(page, OUT).click()
     press(page, "ArrowUp", "?", "F2", "o", "?")
     assert page.evaluate("stub.keys") == ["?", "F2"], (
         "the last one belongs to a word begun in the tree"
@@ -347,7 +434,7 @@ def test_enter_selects_what_is_found_first_and_escape_ends_the_search(tree):
 
 def test_slash_leads_to_the_search_and_down_to_the_first_row(tree):
     page = tree(selected=OUT)
-    row(page, OUT).click()
+    item(page, OUT).click()
     press(page, "/")
     expect(page.get_by_role("searchbox")).to_be_focused()
     expect(page.get_by_role("searchbox")).to_have_value("")
@@ -372,7 +459,7 @@ def test_arrows_walk_what_is_found_only(tree):
 
 def test_what_was_open_before_a_search_is_open_after_it(tree):
     page = tree()
-    row(page, "conv3").click()
+    item(page, "conv3").click()
     before = seen(page)
     search_for(page, "predictions")
     search_for(page, "conv1")
@@ -394,38 +481,57 @@ def test_nothing_found_and_no_model_say_so(tree):
     expect(page.get_by_role("status")).to_have_text("")
 
 
-def dot(page, name):
-    return row(page, name).locator(".rw-tree-dot")
+def paint(page, name, what, style):
+    """How a mark of a row is painted; of layers it is the line under the word."""
+    target, pseudo = (".rw-tree-dot", None) if what == "dot" else (".rw-tree-word", "::after")
+    return (
+        item(page, name)
+        .locator(target)
+        .evaluate(
+            "(node, [pseudo, style]) => getComputedStyle(node, pseudo)[style]", [pseudo, style]
+        )
+    )
 
 
-def test_dots_tell_what_is_in_the_cache(tree):
+def test_marks_tell_what_is_in_the_cache(tree):
     page = tree(selected=OUT)
-    expect(dot(page, OUT)).to_have_attribute("data-cached", "none")
+    expect(item(page, OUT)).to_have_attribute("data-cached", "none")
     set_trait(page, "cached", [OUT, "conv1_conv", "conv1_relu", "unknown"])
     states = dict.fromkeys((OUT, "conv1"), "all") | {"conv3_block1": "some", "conv4": "none"}
     for name, state in states.items():
-        expect(dot(page, name)).to_have_attribute("data-cached", state)
-    expect(dot(page, "conv3_block1")).to_have_attribute("title", "1 of 8 layers in the cache")
-    ready = dot(page, OUT).evaluate("d => getComputedStyle(d).backgroundColor")
-    not_ready = dot(page, "conv3_block1_add").evaluate("d => getComputedStyle(d).backgroundColor")
-    assert ready == "rgb(31, 138, 91)"
-    assert not_ready == "rgba(0, 0, 0, 0)"
+        expect(item(page, name)).to_have_attribute("data-cached", state)
+    assert "1 of 8 layers in the cache" in item(page, "conv3_block1").get_attribute(
+        "aria-description"
+    )
+    assert paint(page, OUT, "word", "backgroundColor") == "rgb(31, 138, 91)"
+    assert paint(page, "conv1", "dot", "backgroundColor") == "rgb(31, 138, 91)"
+    assert paint(page, "conv3_block1_add", "word", "backgroundColor") == "rgba(0, 0, 0, 0)"
     assert "in the cache" in item(page, OUT).get_attribute("aria-description")
-    row(page, "conv1").click()
-    expect(dot(page, "conv1_relu")).to_have_attribute("data-cached", "all")
+    item(page, "conv1").click()
+    expect(item(page, "conv1_relu")).to_have_attribute("data-cached", "all")
 
 
 def test_the_layer_that_is_computed_pulses_unless_motion_is_unwanted(tree):
     page = tree(selected=OUT, computing=OUT)
-    names = "d => getComputedStyle(d).animationName"
+    pulsing = page.locator(".rw-tree-computing > :is(.rw-tree-word, .rw-tree-dot)")
+    names = "all => all.map(d => getComputedStyle(d).animationName)"
+    assert pulsing.evaluate_all(names) == ["rw-tree-pulse"] * 3
     for name in (OUT, "conv3_block1", "conv3"):
-        assert dot(page, name).evaluate(names) == "rw-tree-pulse"
-    assert "being computed" in item(page, OUT).get_attribute("aria-description")
+        assert "being computed" in item(page, name).get_attribute("aria-description")
     page.emulate_media(reduced_motion="reduce")
-    assert dot(page, OUT).evaluate(names) == "none"
-    assert dot(page, OUT).evaluate("d => getComputedStyle(d).boxShadow") != "none"
+    assert pulsing.evaluate_all(names) == ["none"] * 3
+    assert pulsing.first.evaluate("d => getComputedStyle(d).boxShadow") != "none"
     set_trait(page, "computing", "")
     assert page.locator(".rw-tree-computing").count() == 0
+
+
+def test_facts_are_about_the_group_that_was_clicked_and_then_of_the_layer_again(tree):
+    page = tree(selected=OUT)
+    item(page, "conv4").click()
+    facts = page.locator(".rw-tree-facts")
+    assert facts.inner_text().split("\n")[:2] == ["conv4", "8 layers · 28 × 28 × 512"]
+    page.get_by_role("searchbox").focus()
+    assert facts.inner_text().split("\n")[0] == OUT
 
 
 HOSTILE = [
@@ -443,13 +549,11 @@ def test_hostile_names_are_only_text(tree):
     page.evaluate("() => void (window.alert = (text) => stub.keys.push(text))")
     layers = [layer(name, kind=name, stage="__proto__", block=name) for name in HOSTILE]
     set_trait(page, "layers", layers)
-    row(page, "__proto__").first.click()
-    row(page, "__proto__").first.click()
     for name in HOSTILE:
         set_trait(page, "selected", name)
         assert page.locator("[aria-selected=true]").get_attribute("aria-label") == name
         heights = page.eval_on_selector_all(
-            ".rw-tree-row, .rw-tree-facts > div",
+            ".rw-tree-row, .rw-tree-word, .rw-tree-facts > div",
             "rows => rows.map(r => r.getBoundingClientRect()).filter(b => b.height > 24)",
         )
         assert heights == []
@@ -464,13 +568,21 @@ def test_it_fits_240_pixels(tree):
         ".rw-tree *", "all => all.filter(n => n.getBoundingClientRect().right > 260).length"
     )
     assert wide == 0
-    label = row(page, OUT).locator(".rw-tree-label")
-    assert label.evaluate("l => l.scrollWidth <= l.clientWidth"), "short names are whole"
+    words = page.locator(".rw-tree-word, .rw-tree-label, .rw-tree-aside")
+    assert words.evaluate_all("all => all.every(w => w.scrollWidth <= w.clientWidth)"), "whole"
+
+
+def test_what_can_be_touched_is_large_enough(tree):
+    page = tree(selected=OUT)
+    sizes = page.eval_on_selector_all(
+        "[role=treeitem], input", "all => all.map(i => [i.offsetWidth, i.offsetHeight])"
+    )
+    assert min(min(size) for size in sizes) >= 24
 
 
 def test_an_ended_view_listens_no_more(tree):
     page = tree()
     page.evaluate("stub.end()")
     assert page.evaluate("stub.models.shown.listening()") == 0
-    row(page, "conv3").click()
+    item(page, "conv3").click()
     assert "conv3_block1" not in seen(page)

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  arrangeBlock,
-  badgeOf,
   buildTree,
   factsOf,
   figureOf,
   layersOf,
+  linesOf,
   search,
+  shortcutOf,
   shortName,
   typeAhead,
-  visible,
+  wordsOf,
 } from "../../resnet_widgets/widgets/layers.js";
 
 /** A layer's row; what a test does not name does not matter to it. */
@@ -20,6 +20,7 @@ function row(path, { inputs = [], ...rest } = {}) {
     path,
     name: path,
     kind: path.endsWith("add") ? "Add" : "Conv2D",
+    detail: "",
     stage: path.slice(0, 5),
     block,
     shape: [28, 28, 512],
@@ -39,66 +40,51 @@ function block(layers) {
   );
 }
 
-/** Short names in the order shown; those of the shortcut in brackets. */
-function arranged(layers) {
-  return arrangeBlock(block(layers)).map(({ row: { path }, isShortcut }) => {
-    const short = shortName(path, "conv3_block1");
-    return isShortcut ? `(${short})` : short;
-  });
+/** Short names of the layers on a shortcut. */
+function shortcut(layers) {
+  return [...shortcutOf(block(layers))].map(({ path }) => shortName(path, "conv3_block1")).sort();
 }
 
-test("the layers of a projection shortcut stand together, just before the addition", () => {
-  const order = arranged({
-    "1_conv": ["conv2_block3_out"],
-    "1_relu": ["1_conv"],
-    "0_conv": ["conv2_block3_out"],
-    "2_conv": ["1_relu"],
-    "0_bn": ["0_conv"],
-    "2_bn": ["2_conv"],
-    add: ["0_bn", "2_bn"],
-    out: ["add"],
-  });
-  assert.deepEqual(order, "1_conv 1_relu 2_conv 2_bn (0_conv) (0_bn) add out".split(" "));
+test("the shorter of two ways into an addition is the shortcut, in whatever order they come", () => {
+  const ways = { "0_conv": [], "0_bn": ["0_conv"], "1_conv": [], "2_conv": ["1_conv"] };
+  const three = { ...ways, "3_conv": ["2_conv"] };
+  assert.deepEqual(shortcut({ ...three, add: ["0_bn", "3_conv"] }), ["0_bn", "0_conv"]);
+  assert.deepEqual(shortcut({ ...three, add: ["3_conv", "0_bn"] }), ["0_bn", "0_conv"]);
 });
 
-test("the order in which the two ways are added does not matter", () => {
-  const layers = { "0_conv": [], "1_conv": [], "2_conv": ["1_conv"] };
-  const order = arranged({ ...layers, add: ["2_conv", "0_conv"] });
-  assert.deepEqual(order, ["1_conv", "2_conv", "(0_conv)", "add"]);
+test("an identity shortcut has no layers, and what both ways share is on neither", () => {
+  const plain = { "1_conv": ["conv2_block3_out"], "1_bn": ["1_conv"] };
+  assert.deepEqual(shortcut({ ...plain, add: ["conv2_block3_out", "1_bn"] }), []);
+  const preact = { preact: ["conv2_block3_out"], max_pooling: ["preact"], "1_conv": ["preact"] };
+  const found = shortcut({ ...preact, "2_conv": ["1_conv"], add: ["max_pooling", "2_conv"] });
+  assert.deepEqual(found, ["max_pooling"]);
 });
 
-test("an identity shortcut moves nothing", () => {
-  const layers = { "1_conv": ["conv2_block3_out"], "1_bn": ["1_conv"] };
-  const order = arranged({ ...layers, add: ["conv2_block3_out", "1_bn"], out: ["add"] });
-  assert.deepEqual(order, ["1_conv", "1_bn", "add", "out"]);
+test("ways of one length, or joined otherwise, are no shortcut, and loops end", () => {
+  assert.deepEqual(shortcut({ a: ["b"], b: ["a"], c: [], d: [], add: ["c", "d"] }), []);
+  assert.deepEqual(shortcut({ a: [], b: [], c: ["b"], concat: ["a", "c"] }), []);
 });
 
-test("what both ways share, as in ResNet V2, is no shortcut; names do not matter", () => {
-  const order = arranged({
-    preact: ["conv2_block3_out"],
-    max_pooling: ["preact"],
-    "1_conv": ["preact"],
-    "2_conv": ["1_conv"],
-    add: ["max_pooling", "2_conv"],
-  });
-  assert.deepEqual(order, "preact 1_conv 2_conv (max_pooling) add".split(" "));
-});
-
-test("only an addition has a shortcut", () => {
-  const layers = { "0_conv": [], "1_conv": [], "2_conv": ["1_conv"] };
-  const order = arranged({ ...layers, concat: ["0_conv", "2_conv"] });
-  assert.deepEqual(order, ["0_conv", "1_conv", "2_conv", "concat"]);
-});
-
-test("two ways of the same length are left as they are, and loops end", () => {
-  const order = arranged({
-    a: ["b"],
-    b: ["a"],
-    c: ["conv2_out"],
-    d: ["conv2_out"],
-    add: ["c", "d"],
-  });
-  assert.deepEqual(order, ["a", "b", "c", "d", "add"]);
+test("what is drawn in one line, and in which order", () => {
+  const { root, layers } = buildTree(
+    block({
+      "1_conv": ["conv2_block3_out"],
+      "0_conv": ["conv2_block3_out"],
+      "2_conv": ["1_conv"],
+      add: ["0_conv", "2_conv"],
+    }),
+  );
+  const group = root.children[0].children[0];
+  assert.deepEqual(
+    group.lines.map((line) => line.nodes.map((node) => node.label)),
+    [["1_conv"], ["2_conv"], ["0_conv"], ["add"]],
+  );
+  assert.deepEqual(
+    group.children,
+    group.lines.flatMap((line) => line.nodes),
+  );
+  assert.ok(layers.get("conv3_block1_0_conv").isShortcut);
+  assert.ok(group.lines.every((line) => line.rail));
 });
 
 test("layers are grouped by stage and block, with the prefix of the parent left out", () => {
@@ -174,32 +160,49 @@ test("a stage's size is that of its work: not of its input, padding or last pool
 });
 
 test("facts: kind, shape, dtype, parameters and what a cell sees", () => {
+  const factsAbout = (one) => factsOf(buildTree([one]).layers.get(one.path));
   const field = { size: [99, 99], stride: [8, 8], start: [0, 0] };
-  assert.deepEqual(factsOf(row("conv3_out", { parameters: 2359808, field })), [
+  assert.deepEqual(factsAbout(row("conv3_out", { parameters: 2359808, field })), [
     "Conv2D · 28 × 28 × 512",
     "2,359,808 parameters",
     "sees 99 × 99 px, stride 8",
   ]);
   const wide = { size: [7, 9], stride: [2, 4] };
-  assert.equal(factsOf(row("x", { field: wide }))[2], "sees 7 × 9 px, stride 2 × 4");
+  assert.equal(factsAbout(row("x", { field: wide }))[2], "sees 7 × 9 px, stride 2 × 4");
   const vector = { size: [224, 224], stride: [0, 0] };
-  assert.equal(factsOf(row("x", { field: vector }))[2], "sees 224 × 224 px");
-  assert.deepEqual(factsOf(row("x")).slice(1), ["no parameters"]);
+  assert.equal(factsAbout(row("x", { field: vector }))[2], "sees 224 × 224 px");
+  assert.deepEqual(factsAbout(row("x")).slice(1), ["no parameters"]);
 });
 
-test("every kind of Keras layer has the badge of its family", () => {
-  const letters = Object.entries({
-    C: ["Conv2D", "DepthwiseConv2D", "SeparableConv2D"],
-    B: ["BatchNormalization"],
-    R: ["Activation", "ReLU", "LeakyReLU", "Relu", "Softmax"],
-    "+": ["Add", "Concatenate", "Multiply"],
-    P: ["MaxPooling2D", "GlobalAveragePooling2D", "ZeroPadding2D"],
-    D: ["Dense"],
-    I: ["InputLayer"],
-    "·": ["Dropout", "Flatten", "Rescaling", "AddedByMe", "", "<img>"],
-  });
-  for (const [letter, kinds] of letters) {
-    for (const kind of kinds) assert.equal(badgeOf(kind).letter, letter, kind);
+test("facts about a group are about all of its layers, and what it hands on", () => {
+  const { root } = buildTree([
+    row("conv3_block1_1_conv", { parameters: 30 }),
+    row("conv3_block1_out", { parameters: 4, shape: [28, 28, 64] }),
+  ]);
+  assert.deepEqual(factsOf(root.children[0]), ["2 layers · 28 × 28 × 64", "34 parameters"]);
+});
+
+test("every kind of Keras layer has a short word and its family", () => {
+  const words = (kind, detail = "") => Object.values(wordsOf({ kind, detail })).join(": ");
+  assert.equal(words("Conv2D", "3×3/2"), "conv 3×3/2: conv");
+  assert.equal(words("Conv2D", "3×3 relu"), "conv 3×3: conv");
+  assert.equal(words("Conv2D"), "conv: conv");
+  assert.equal(words("DepthwiseConv2D", "3×3"), "depthwise 3×3: conv");
+  assert.equal(words("BatchNormalization"), "BN: norm");
+  assert.equal(words("Activation", "relu"), "ReLU: act");
+  assert.equal(words("Activation", "softmax"), "softmax: act");
+  assert.equal(words("Activation"), "Activation: act");
+  assert.equal(words("ReLU"), "ReLU: act");
+  assert.equal(words("Relu"), "ReLU: act");
+  assert.equal(words("LeakyReLU"), "LeakyReLU: act");
+  assert.equal(words("Add"), "add: merge");
+  assert.equal(words("Maximum"), "Maximum: merge");
+  assert.equal(words("MaxPooling2D", "3×3/2"), "max 3×3/2: pool");
+  assert.equal(words("GlobalAveragePooling2D"), "global mean: pool");
+  assert.equal(words("ZeroPadding2D"), "pad: pad");
+  assert.equal(words("Dense", "softmax"), "dense: dense");
+  for (const kind of ["Flatten", "Rescaling", "AddedByMe", "<img>"]) {
+    assert.equal(words(kind), `${kind}: other`);
   }
 });
 
@@ -223,7 +226,9 @@ test("a search finds every word in path, kind or group, in any case", () => {
 test("a search keeps the parents of what it finds, and only those", () => {
   const { shown } = search(TREE.root, "bn");
   const open = new Set(shown);
-  const names = visible(TREE.root, open, shown).map((node) => node.name);
+  const lines = linesOf(TREE.root, open, shown);
+  const names = lines.map(({ nodes }) => nodes.map((node) => node.name).join());
+  assert.ok(lines.every((line) => line.rail === null));
   assert.deepEqual(names, ["conv3", "conv3_block2", "conv3_block2_1_bn"]);
 });
 
@@ -243,6 +248,7 @@ test("layers of a shortcut are found by that word", () => {
 
 test("only what is open can be seen", () => {
   const [conv1, conv3] = TREE.root.children;
+  const visible = (root, open) => linesOf(root, open).flatMap((line) => line.nodes);
   assert.deepEqual(visible(TREE.root, new Set()), [conv1, conv3]);
   const [one, two] = conv3.children;
   assert.deepEqual(visible(TREE.root, new Set([conv3])), [conv1, conv3, one, two]);
