@@ -7,6 +7,8 @@ import dataclasses
 import importlib.util
 import io
 import sys
+import threading
+import time
 import weakref
 from collections import OrderedDict
 from concurrent.futures import CancelledError, Future
@@ -26,6 +28,7 @@ from .widgets._base import Widget, clamp_cursor, clamp_index, module, traits_loc
 
 if TYPE_CHECKING:
     from .engine.activations import ActivationCache
+    from .export import SavedPage
 
 # Photos of which the page may still ask for frames; older ones are forgotten.
 _MAX_PHOTOS = 8
@@ -177,6 +180,84 @@ class Explorer(Widget):
             self.cache = self._given_cache = self._model = None
             self.image = None
             super().close()
+
+    # -- what the user can save --------------------------------------------------------------------
+
+    def wait(self, timeout: float = 120) -> Explorer:
+        """Waits until photo, maps and predictions are there.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Returns:
+            The explorer itself.
+
+        Raises:
+            ValueError: If there is no photo to wait for.
+            RuntimeError: If the model could not be loaded; the reason is its cause.
+            TimeoutError: If it takes longer.
+        """
+        changed = threading.Event()
+        names = ["image", "photo", "status", "stopped", "predictions"]
+        wake = lambda _change: changed.set()  # noqa: E731
+        self.observe(wake, names)
+        end = time.monotonic() + timeout
+        try:
+            while not self._is_ready():
+                if not changed.wait(max(0, end - time.monotonic())):
+                    raise TimeoutError(
+                        f"Not there after {timeout:g} s: {self.status or 'still computing'}. "
+                        "Wait longer with a larger `timeout`."
+                    )
+                changed.clear()
+        finally:
+            self.unobserve(wake, names)
+        return self
+
+    def _is_ready(self) -> bool:
+        """Whether all is there; raises if it will never be."""
+        if self.image is None:
+            raise ValueError(
+                "There is no photo yet. Choose one in the page, or set `explorer.image`. "
+                "Received: image=None"
+            )
+        if self.stopped:
+            raise RuntimeError(
+                f"No model was loaded: {self.error or 'it was cancelled'}"
+            ) from self.last_error
+        if self.cache is None or self.status:
+            return False
+        return self.image.fit(self.cache.input_size).digest == self.photo
+
+    def to_html(self, path: Any, *, layers: Any = None, timeout: float = 120) -> SavedPage:
+        """Saves a page in which the explorer works with no kernel and no network.
+
+        Args:
+            path: Name of the file. One that is there is replaced.
+            layers: Paths of the layers to put in; `"all-relu"` for all that end in a ReLU; `None`
+                for the ReLU of the stem, the output of every residual block, and the vectors of
+                the head. Layers that are on show always go along.
+            timeout: Seconds to wait for a model that is still loading.
+
+        Returns:
+            A `SavedPage`, which says how large it is.
+
+        Raises:
+            ValueError: If there is no photo yet, or no such layer.
+            OSError: If the file cannot be written.
+
+        Example:
+
+        >>> rw.explore("cat.jpg").to_html("cat.html")
+        <cat.html: 0.9 MB, 20 of 177 layers>
+        """
+        from .export import save_page
+
+        self.wait(timeout)
+        assert self.cache is not None
+        with traits_lock:
+            photos = dict(self._photos)
+        return save_page(path, self, self.cache, photos, layers=layers)
 
     # -- what the user sets ------------------------------------------------------------------------
 

@@ -1,0 +1,231 @@
+"""A saved page, opened from the disk in a browser that has no network."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import keras
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+import resnet_widgets as rw
+
+from .painted import colored, next_frame, pixels
+
+HOSTILE = (
+    "</script><script>window.hacked = 1</script>",
+    "\"'><img src=x onerror='window.hacked = 1'>",
+    "<!-- <script> \u2028 \u2029 `${window.hacked = 1}` \\",
+    "]]>&lt;b&gt; \ud800",
+)
+PHOTO = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+
+
+def network():
+    keras.utils.set_random_seed(3)
+    x = inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(6, 3, strides=2, padding="same", name="conv1_conv")(x)
+    x = keras.layers.ReLU(name="conv1_relu")(x)
+    for stage in (2, 3):
+        name = f"conv{stage}_block1"
+        shortcut = keras.layers.Conv2D(8, 1, strides=2, name=f"{name}_0_conv")(x)
+        x = keras.layers.Conv2D(8, 3, strides=2, padding="same", name=f"{name}_1_conv")(x)
+        x = keras.layers.ReLU(name=f"{name}_1_relu")(x)
+        x = keras.layers.Add(name=f"{name}_add")([x, shortcut])
+        x = keras.layers.ReLU(name=f"{name}_out")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    return keras.Model(inputs, keras.layers.Dense(4, "softmax", name="predictions")(x))
+
+
+@pytest.fixture(scope="module")
+def cache():
+    cache = rw.ActivationCache(network())
+    cache.about = dataclasses.replace(cache.about, labels=HOSTILE, title=HOSTILE[0])
+    return cache
+
+
+@pytest.fixture(scope="module")
+def saved(cache, tmp_path_factory):
+    image = dataclasses.replace(rw.load_image(PHOTO), source=HOSTILE[1] + HOSTILE[2])
+    explorer = rw.Explorer(image, cache=cache, layer="conv2_block1_out")
+    page = explorer.to_html(tmp_path_factory.mktemp("pages") / "page.html")
+    explorer.close()
+    return page
+
+
+@pytest.fixture
+def open_page(chromium, saved):
+    """Opens the page with no network; whatever it would have fetched is a failure."""
+    opened, wrong = [], []
+
+    def open_it(**options):
+        context = chromium.new_context(**options)
+        context.set_offline(True)
+        context.set_default_timeout(10_000)
+        asked = lambda route: (wrong.append(route.request.url), route.abort())  # noqa: E731
+        context.route(re.compile("^(https?|wss?)://"), asked)
+        page = context.new_page()
+        # The policy, too, tells the console what it has stopped.
+        page.on("console", lambda line: line.type == "error" and wrong.append(line.text))
+        page.on("pageerror", lambda error: wrong.append(error.message))
+        page.goto(saved.path.as_uri())
+        opened.append(context)
+        return page
+
+    yield open_it
+    hacked = [page.evaluate("window.hacked") for context in opened for page in context.pages]
+    for context in opened:
+        context.close()
+    assert wrong == []
+    assert hacked == [None] * len(hacked)
+
+
+def shown(page, layer, channel):
+    return page.wait_for_selector(f".rw-explorer-top canvas[data-shown='{layer}#{channel}']")
+
+
+GRAY = np.stack([*[np.arange(256)] * 3, np.full(256, 255)], axis=1).astype(np.uint8)
+
+
+def choose_gray(page):
+    page.locator(".rw-explorer-facts select").first.select_option("gray")
+
+
+def is_painted(page, array, channel):
+    low, high = float(array[..., channel].min()), float(array[..., channel].max())
+    found = pixels(page, ".rw-explorer-top canvas[data-shown]")
+    np.testing.assert_array_equal(found, colored(array, channel, low, high, GRAY))
+
+
+def test_layers_are_picked_and_the_slider_dragged(open_page, cache):
+    page = open_page()
+    canvas = page.locator(".rw-explorer-top canvas[data-shown]")
+    expect(canvas).to_have_attribute("data-shown", re.compile("^conv2_block1_out#"))
+    first = int(canvas.get_attribute("data-shown").split("#")[1])
+    choose_gray(page)
+    is_painted(page, cache.activation(PHOTO, "conv2_block1_out"), first)
+
+    page.get_by_role("treeitem", name="conv1").first.click()
+    page.locator("[role=treeitem]", has_text="conv1_relu").last.click()
+    shown(page, "conv1_relu", min(first, 5))
+    track = page.locator(".rw-explorer-main > .rw-slider [role=slider]")
+    track.hover()
+    box = track.bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 2, box["y"] + box["height"] / 2, steps=8)
+    page.mouse.up()
+    array = cache.activation(PHOTO, "conv1_relu")
+    strongest = int(array.mean(axis=(0, 1)).argmax())
+    shown(page, "conv1_relu", strongest)
+    is_painted(page, array, strongest)
+
+
+def test_cursor_receptive_field_colours_and_predictions(open_page, cache):
+    page = open_page()
+    picture = page.locator(".rw-explorer-top .rw-picture")
+    picture.wait_for()
+    box = picture.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.6)
+    expect(page.locator(".rw-explorer-footer")).to_contain_text("photo px")
+    expect(page.locator(".rw-field")).to_be_visible()
+    assert page.locator(".rw-stage .rw-cursor:not([hidden])").count() == 3
+
+    before = pixels(page, ".rw-explorer-top canvas[data-shown]")
+    choose_gray(page)
+    after = pixels(page, ".rw-explorer-top canvas[data-shown]")
+    assert (before != after).any()
+    expect(page.locator(".rw-predictions li")).to_have_count(4)
+    probable = cache.predictions(PHOTO)[0]
+    assert page.locator(".rw-predictions li span").first.text_content() in (
+        probable.label,
+        probable.label.replace("\ud800", "\ufffd"),
+    )
+    photo = pixels(page, ".rw-photo canvas")
+    assert photo[..., 3].min() == 255
+    assert photo[..., :3].std() > 10
+
+
+def test_units_have_their_names(open_page):
+    page = open_page()
+    page.get_by_role("treeitem", name="head").click()
+    page.locator("[role=treeitem]", has_text="predictions").last.click()
+    expect(page.locator(".rw-vector").first).to_contain_text("window.hacked = 1")
+
+
+def test_a_layer_that_is_not_inside_says_so(open_page, saved):
+    assert "conv2_block1_1_conv" not in saved.layers
+    page = open_page()
+    page.get_by_role("treeitem", name="1_conv").first.click()
+    alert = page.locator(".rw-explorer-top [role=alert]", has_text="is not in this page")
+    expect(alert).to_be_visible()
+    page.locator("[role=treeitem][aria-level='3']", has_text="out").last.click()
+    page.wait_for_selector(".rw-explorer-top canvas[data-shown^='conv2_block1_out#']")
+    expect(alert).to_have_count(0)
+
+
+def test_what_needs_the_kernel_says_so(open_page):
+    page = open_page()
+    expect(page.locator(".rw-explorer-status")).to_have_text("saved page, no kernel")
+    expect(page.locator(".rw-picker")).to_be_hidden()
+    expect(page.locator(".rw-memory")).to_be_hidden()
+    page.evaluate(
+        """() => {
+          const data = new DataTransfer();
+          const png = Uint8Array.from([137, 80, 78, 71, 13, 10, 26, 10]);
+          data.items.add(new File([png], "cat.png"));
+          document.querySelector(".rw-explorer").dispatchEvent(
+            new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+        }"""
+    )
+    expect(page.get_by_role("alert").first).to_contain_text("needs the notebook")
+
+
+def test_hostile_names_are_text(open_page):
+    page = open_page()
+    expect(page.locator(".rw-explorer-name")).to_contain_text("onerror='window.hacked = 1'")
+    assert page.title().startswith("\"'><img src=x")
+    assert page.locator("img").count() == 0
+    assert page.evaluate("document.scripts.length") == page.evaluate(
+        "document.querySelectorAll('[id^=rw-frame-], #rw-page').length + 1"
+    )
+
+
+def test_the_policy_lets_nothing_in_or_out(chromium, saved):
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(saved.path.as_uri())
+    blocked = page.evaluate(
+        """async () => {
+          const seen = [];
+          addEventListener("securitypolicyviolation", (event) =>
+            seen.push(event.effectiveDirective));
+          await fetch("http://127.0.0.1:9/").catch(() => {});
+          const image = new Image();
+          const done = new Promise((end) => { image.onerror = image.onload = end; });
+          image.src = "http://127.0.0.1:9/x.png";
+          await done;
+          const script = document.createElement("script");
+          script.textContent = "window.hacked = 1";
+          document.head.append(script);
+          await new Promise((end) => setTimeout(end));
+          return [seen.sort(), window.hacked ?? null];
+        }"""
+    )
+    context.close()
+    assert blocked == [["connect-src", "img-src", "script-src-elem"], None]
+
+
+@pytest.mark.parametrize("width", [480, 1010])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_the_window_and_the_theme(open_page, width, scheme):
+    page = open_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page.wait_for_selector(".rw-stage canvas[data-shown]")
+    next_frame(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    ground = page.evaluate("getComputedStyle(document.querySelector('.rw')).backgroundColor")
+    dark = sum(map(int, re.findall(r"\d+", ground)[:3])) < 300
+    assert dark == (scheme == "dark")
+    assert ground == page.evaluate("getComputedStyle(document.documentElement).backgroundColor")

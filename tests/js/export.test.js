@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { deflateRawSync } from "node:zlib";
+import { createModel, inflate } from "../../resnet_widgets/export.js";
+
+test("a model tells of changes, and of nothing else", () => {
+  const model = createModel({ layer: "a", at: [1] }, () => {});
+  const heard = [];
+  const listen = () => heard.push(model.get("layer"));
+  model.on("change:layer", listen);
+  model.set("layer", "a");
+  model.set("at", [2]);
+  assert.deepEqual(heard, []);
+  model.set("layer", "b");
+  assert.deepEqual(heard, ["b"]);
+  model.off("change:layer", listen);
+  model.set("layer", "c");
+  assert.deepEqual(heard, ["b"]);
+});
+
+test("off leaves other listeners, and other names", () => {
+  const model = createModel({ a: 0, b: 0 }, () => {});
+  const heard = [];
+  const [one, two] = [() => heard.push("one"), () => heard.push("two")];
+  model.on("change:a", one);
+  model.on("change:a", two);
+  model.on("change:b", one);
+  model.off("change:a", one);
+  model.set("a", 1);
+  model.set("b", 1);
+  assert.deepEqual(heard, ["two", "one"]);
+  model.off();
+  model.set("a", 2);
+  assert.equal(heard.length, 2);
+});
+
+test("a listener may leave while it is told", () => {
+  const model = createModel({ a: 0 }, () => {});
+  const heard = [];
+  const once = () => {
+    heard.push("once");
+    model.off("change:a", once);
+  };
+  model.on("change:a", once);
+  model.on("change:a", () => heard.push("always"));
+  model.set("a", 1);
+  assert.deepEqual(heard, ["once", "always"]);
+});
+
+test("messages go out and come in", () => {
+  const sent = [];
+  const model = createModel({}, (from, content) => {
+    sent.push(content);
+    from.receive({ kind: "answer" });
+  });
+  const heard = [];
+  model.on("msg:custom", (content, buffers) => heard.push([content.kind, buffers]));
+  model.send({ kind: "question" });
+  assert.deepEqual(sent, [{ kind: "question" }]);
+  assert.deepEqual(heard, [["answer", []]]);
+});
+
+test("bytes come out as they went in", async () => {
+  const bytes = Uint8Array.from({ length: 1000 }, (_, i) => (i * i) % 256);
+  const text = deflateRawSync(bytes).toString("base64");
+  const view = await inflate(text);
+  assert.deepEqual(new Uint8Array(view.buffer, view.byteOffset, view.byteLength), bytes);
+  await assert.rejects(inflate("AAAA"));
+});

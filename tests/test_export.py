@@ -1,0 +1,226 @@
+"""Saved pages as files: what is in them, and what happens when they cannot be written."""
+
+from __future__ import annotations
+
+import base64
+import html.parser
+import json
+import re
+import zlib
+
+import keras
+import numpy as np
+import pytest
+
+import resnet_widgets as rw
+from resnet_widgets import export
+from resnet_widgets.engine.choice import choose_layers
+
+PHOTO = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+
+
+def network():
+    keras.utils.set_random_seed(1)
+    x = inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(6, 3, strides=2, name="conv1_conv")(x)
+    x = keras.layers.ReLU(name="conv1_relu")(x)
+    for stage in (2, 3):
+        name = f"conv{stage}_block1"
+        y = keras.layers.Conv2D(6, 3, padding="same", name=f"{name}_1_conv")(x)
+        y = keras.layers.Activation("relu", name=f"{name}_1_relu")(y)
+        x = keras.layers.Add(name=f"{name}_add")([x, y])
+        x = keras.layers.ReLU(name=f"{name}_out")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    return keras.Model(inputs, keras.layers.Dense(4, "softmax", name="predictions")(x))
+
+
+@pytest.fixture(scope="module")
+def cache():
+    return rw.ActivationCache(network())
+
+
+@pytest.fixture
+def explorer(cache):
+    explorer = rw.Explorer(PHOTO, cache=cache, layer="conv3_block1_out")
+    yield explorer
+    explorer.close()
+
+
+class Parts(html.parser.HTMLParser):
+    """The text of every element that has an id, and of the scripts that run."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.by_id, self.scripts, self._at = {}, [], None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self._at = attrs.get("id")
+        if tag == "script" and "type" not in attrs:
+            self._at = "script"
+
+    def handle_data(self, data):
+        if self._at == "script":
+            self.scripts.append(data)
+        elif self._at:
+            self.by_id[self._at] = self.by_id.get(self._at, "") + data
+
+    def handle_endtag(self, tag):
+        self._at = None
+
+
+def test_frames_in_the_page_are_the_activations(explorer, cache, tmp_path):
+    saved = explorer.to_html(tmp_path / "page.html")
+    parts = Parts(saved.path.read_text(encoding="utf-8"))
+    page = json.loads(parts.by_id["rw-page"])
+    frames = page["frames"][explorer.photo]
+    assert tuple(frames) == saved.layers
+    for layer, stored in frames.items():
+        frame = rw.Frame.from_activation(cache.activation(PHOTO, layer))
+        packed = base64.b64decode(parts.by_id[stored["id"]])
+        assert zlib.decompress(packed, -15) == frame.to_message()[1]
+        assert tuple(stored["shape"]) == frame.shape
+
+
+def test_each_module_once_however_many_widgets_use_it(explorer, tmp_path):
+    saved = explorer.to_html(tmp_path / "page.html")
+    text = saved.path.read_text(encoding="utf-8")
+    (script,) = Parts(text).scripts
+    assert script.count("function becomeRoot(") == 1
+    assert script.count("function createStore(") == 1
+    assert not re.search(r"^(import|export) ", script, re.MULTILINE)
+    assert text.count("/* One quiet surface") == 1
+
+
+def test_the_default_is_what_blocks_hand_on_and_the_vectors(cache):
+    assert choose_layers(cache.graph) == (
+        "conv1_relu",
+        "conv2_block1_out",
+        "conv3_block1_out",
+        "avg_pool",
+        "predictions",
+    )
+
+
+def test_the_layers_of_resnet50(random_resnet50):
+    graph = rw.read_layers(random_resnet50)
+    relus = choose_layers(graph, "all-relu")
+    assert len(relus) == 49
+    assert all(path.endswith(("_relu", "_out")) for path in relus)
+    default = choose_layers(graph)
+    blocks = [path for path in relus if path.endswith("_out")]
+    assert default == ("conv1_relu", *blocks, "avg_pool", "predictions")
+
+
+def test_layers_are_chosen_by_name_in_the_order_of_the_network(cache):
+    chosen = choose_layers(cache.graph, ["predictions", "conv1_conv", "predictions"])
+    assert chosen == ("conv1_conv", "predictions")
+
+
+@pytest.mark.parametrize("layers", ["conv1_relu", [], 3])
+def test_bad_choices_are_named(cache, layers):
+    with pytest.raises(ValueError, match=r"`layers` must .* Received: layers="):
+        choose_layers(cache.graph, layers)
+
+
+def test_a_layer_that_does_not_exist(explorer, tmp_path):
+    with pytest.raises(ValueError, match="Did you mean 'conv1_relu'"):
+        explorer.to_html(tmp_path / "page.html", layers=["conv1_rleu"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_on_show_goes_along(explorer, tmp_path):
+    saved = explorer.to_html(tmp_path / "page.html", layers=["conv1_conv"])
+    assert "conv1_conv" in saved.layers
+    assert explorer.layer in saved.layers
+    assert set(explorer.stages.layers) <= set(saved.layers)
+    assert "avg_pool" not in saved.layers
+
+
+def test_it_says_how_large_it_is(explorer, tmp_path):
+    saved = explorer.to_html(str(tmp_path / "page.html"))
+    assert saved.nbytes == saved.path.stat().st_size
+    assert repr(saved).endswith(f"page.html: 0.2 MB, 5 of {len(explorer.cache.layers)} layers>")
+
+
+def test_the_page_has_no_trace_of_the_cache_or_of_errors(explorer, tmp_path):
+    explorer.wait()
+    explorer.error = "something"
+    saved = explorer.to_html(tmp_path / "page.html")
+    page = json.loads(Parts(saved.path.read_text(encoding="utf-8")).by_id["rw-page"])
+    state = page["widgets"][page["root"]]["state"]
+    assert state["error"] == ""
+    assert state["memory"] == {}
+    tree = page["widgets"][state["tree"].removeprefix("anywidget:")]["state"]
+    assert tuple(tree["cached"]) == saved.layers
+    # The live one keeps both.
+    assert explorer.error == "something"
+
+
+def test_numbers_that_json_lacks(explorer, tmp_path):
+    explorer.wait().predictions = [["cat", float("nan")]]
+    saved = explorer.to_html(tmp_path / "page.html")
+    page = json.loads(Parts(saved.path.read_text(encoding="utf-8")).by_id["rw-page"])
+    assert page["widgets"][page["root"]]["state"]["predictions"] == [["cat", None]]
+
+
+def test_without_a_photo_it_says_what_to_do(cache, tmp_path):
+    explorer = rw.Explorer(None, cache=cache)
+    with pytest.raises(ValueError, match=r"set `explorer\.image`"):
+        explorer.to_html(tmp_path / "page.html")
+    explorer.close()
+
+
+def test_without_a_model_it_says_why(tmp_path):
+    explorer = rw.Explorer(PHOTO, str(tmp_path / "none.keras"))
+    with pytest.raises(RuntimeError, match="No model was loaded: .*none"):
+        explorer.to_html(tmp_path / "page.html")
+    explorer.close()
+
+
+def test_it_waits_for_the_model_and_not_for_ever(monkeypatch, tmp_path):
+    import threading
+
+    from resnet_widgets.engine import models
+
+    go_on, model = threading.Event(), network()
+    monkeypatch.setattr(models, "load_model", lambda *a, **k: (go_on.wait(30), model)[1])
+    explorer = rw.Explorer(PHOTO, model)
+    with pytest.raises(TimeoutError, match="Wait longer with a larger `timeout`"):
+        explorer.to_html(tmp_path / "page.html", timeout=0.01)
+    assert list(tmp_path.iterdir()) == []
+    go_on.set()
+    assert explorer.to_html(tmp_path / "page.html").nbytes > 0
+    explorer.close()
+
+
+def test_it_waits_for_the_photo_that_was_set_last(explorer, tmp_path):
+    explorer.wait()
+    first = explorer.photo
+    explorer.image = PHOTO[::-1]
+    saved = explorer.to_html(tmp_path / "page.html")
+    page = json.loads(Parts(saved.path.read_text(encoding="utf-8")).by_id["rw-page"])
+    assert list(page["frames"]) == [explorer.photo] != [first]
+
+
+def test_scripts_stay_in_their_element(tmp_path, monkeypatch):
+    module = tmp_path / "some.js"
+    module.write_text('export default { text: "</script><!--" };\n')
+    script = export._script([module])
+    assert "</script" not in script
+    assert "<!--" not in script
+    assert r"<\/script><\!--" in script
+
+
+def test_modules_with_equal_names_inside_do_not_meet(tmp_path):
+    (tmp_path / "one.js").write_text(
+        "const x = 1;\nexport function f() { return x; }\nexport default { f };\n"
+    )
+    (tmp_path / "two.js").write_text(
+        'import { f as g } from "./one.js";\nconst x = 2;\nexport default { g, x };\n'
+    )
+    script = export._script([tmp_path / "two.js"])
+    assert "const { f: g } = $0;" in script
+    assert "return { f, default: $default };" in script
+    assert script.index("const $0") < script.index("const $1")
