@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import ipaddress
 import os
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from chromium import find_chromium, running_chromium
+from offline.no_network import cut_off
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -41,43 +39,11 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
-def _is_loopback(host: object) -> bool:
-    if host in (None, "", "localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(str(host)).is_loopback
-    except ValueError:
-        return False
-
-
 @pytest.fixture(scope="session", autouse=True)
 def no_network() -> Iterator[None]:
     """Lets sockets reach this machine only; anything else fails as it would with no network."""
-
-    def refuse(host: object) -> None:
-        if not _is_loopback(host):
-            raise OSError(errno.ENETUNREACH, f"Tests have no network. Received: {host!r}")
-
-    def guard(name: str):
-        real = getattr(socket.socket, name)
-
-        def connect(self: socket.socket, address):
-            if self.family != getattr(socket, "AF_UNIX", None):
-                refuse(address[0])
-            return real(self, address)
-
-        return connect
-
-    real_getaddrinfo = socket.getaddrinfo
-
-    def getaddrinfo(host, *args, **kwargs):
-        refuse(host.decode() if isinstance(host, bytes) else host)
-        return real_getaddrinfo(host, *args, **kwargs)
-
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("connect", "connect_ex"):
-            patch.setattr(socket.socket, name, guard(name))
-        patch.setattr(socket, "getaddrinfo", getaddrinfo)
+        cut_off(patch.setattr)
         yield
 
 
