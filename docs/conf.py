@@ -1,0 +1,59 @@
+"""Sphinx reads this: `make docs` builds the site, with no network, into build/docs."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+
+import make_pages  # noqa: E402
+
+import resnet_widgets  # noqa: E402
+
+project = "resnet_widgets"
+author = "The resnet_widgets developers"
+copyright = f"2026, {author}"  # noqa: A001
+release = resnet_widgets.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = f"resnet_widgets {release}"
+html_extra_path = ["generated/site"]
+html_copy_source = False
+html_show_sphinx = False
+
+myst_heading_anchors = 3
+myst_enable_extensions = ["deflist", "attrs_block"]
+
+# Docstrings here are Markdown in Keras' manner: single backticks are code.
+default_role = "code"
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+
+
+def _fences(_app: Any, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
+    """Turns Markdown's blocks of code into those of reStructuredText."""
+    text = "\n".join(lines)
+    block = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+
+    def directive(match: re.Match[str]) -> str:
+        indent, language, code = match.groups()
+        body = re.sub(r"^(?=.)", "   ", code, flags=re.MULTILINE)
+        return f"{indent}.. code-block:: {language}\n\n{body}"
+
+    lines[:] = block.sub(directive, text).split("\n")
+
+
+def setup(app: Any) -> None:
+    # Before napoleon, which reads what is left.
+    app.connect("autodoc-process-docstring", _fences, priority=400)
+    app.connect("builder-inited", lambda app: make_pages.make_all(Path(app.srcdir) / "generated"))
