@@ -8,11 +8,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Jupyter refuses to run as root unless told that this is meant.
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab test format bench clean
+.PHONY: help lab test docs format bench clean
 
 help:
 	@echo "make lab     open JupyterLab on the first notebook (ARGS=... goes to JupyterLab)"
 	@echo "make test    run every check there is              (ARGS=... goes to pytest)"
+	@echo "make docs    build the site into build/docs"
 	@echo "make format  put Python and JavaScript in order"
 	@echo "make bench   measure, in the kernel and in the browser"
 	@echo "make clean   remove what the others installed and built"
@@ -23,6 +24,10 @@ lab: .venv/lab.stamp
 
 test: .venv/dev.stamp
 	@tools/check $(ARGS)
+
+docs: .venv/dev.stamp
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "Open build/docs/index.html"
 
 format: .venv/dev.stamp
 	$(BIN)/ruff check --fix-only .
@@ -35,7 +40,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/bench_browser.py
 
 clean:
-	rm -rf .venv node_modules dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv node_modules dist build docs/generated .mypy_cache .pytest_cache .ruff_cache
 
 # `--group lab` brings what the package needs with tensorflow-cpu in place of tensorflow, so the
 # package itself must come without its dependencies, or pip would fetch tensorflow too.
