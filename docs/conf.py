@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import make_pages  # noqa: E402
 
@@ -16,11 +18,11 @@ import resnet_widgets  # noqa: E402
 
 project = "resnet_widgets"
 author = "The resnet_widgets developers"
-copyright = f"2026, {author}"  # noqa: A001
+copyright = f"2026, {author}"
 release = resnet_widgets.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["generated/gallery.md"]  # part of gallery.md, no page of its own
 html_theme = "furo"
 html_title = f"resnet_widgets {release}"
 html_extra_path = ["generated/site"]
@@ -53,7 +55,9 @@ def _fences(_app: Any, _what: str, _name: str, _obj: Any, _options: Any, lines: 
     lines[:] = block.sub(directive, text).split("\n")
 
 
+make_pages.make_all(Path(__file__).parent / "generated")
+
+
 def setup(app: Any) -> None:
     # Before napoleon, which reads what is left.
     app.connect("autodoc-process-docstring", _fences, priority=400)
-    app.connect("builder-inited", lambda app: make_pages.make_all(Path(app.srcdir) / "generated"))

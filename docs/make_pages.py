@@ -152,16 +152,16 @@ def _colours(cache: rw.ActivationCache) -> Figure:
     plane = values[..., int(values.mean(axis=(0, 1)).argmax())]
     widest = float(np.abs(plane).max())
     ranges: dict[str, tuple[str, float, float]] = {
-        "channel": ("viridis", float(plane.min()), float(plane.max())),
-        "layer": ("viridis", float(values.min()), float(values.max())),
-        "zero": ("coolwarm", -widest, widest),
+        "blend = 0": ("viridis", float(plane.min()), float(plane.max())),
+        "blend = 1": ("viridis", float(values.min()), float(values.max())),
+        "symmetric = True": ("coolwarm", -widest, widest),
     }
     figure = Figure(figsize=(9, 2.7))
     for panel, (name, (colours, low, high)) in zip(
         figure.subplots(1, 3), ranges.items(), strict=True
     ):
         drawn = panel.imshow(plane, cmap=matplotlib.colormaps[colours], vmin=low, vmax=high)
-        panel.set_title(f'scale = "{name}"', fontsize=10)
+        panel.set_title(name, fontsize=10)
         panel.set_axis_off()
         figure.colorbar(drawn, ax=panel, shrink=0.8).ax.tick_params(labelsize=7)
     return figure
@@ -175,7 +175,8 @@ def _gallery(cache: rw.ActivationCache, pictures: Path, live: Path) -> str:
     for name, title in PHOTOS.items():
         path = _photo(name)
         _save(rw.plot_stages(cache, path), pictures / f"gallery-{name}.png")
-        parts.append(f"## {title}\n\n![Strongest channel of each stage](pictures/gallery-{name}.png)\n")
+        alt = "Strongest channel of each stage"
+        parts.append(f"## {title}\n\n![{alt}](pictures/gallery-{name}.png)\n")
         if export is not None:
             explorer = rw.Explorer(path, cache=cache)
             try:

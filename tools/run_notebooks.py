@@ -29,7 +29,8 @@ if status.exists():
     line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
     peak = 1024 * int(line.split()[1])
 else:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(peak)
 """
 
@@ -99,7 +100,10 @@ def main() -> None:
         environment = offline_environment(Path(home)) if arguments.offline else None
         for path in arguments.notebooks:
             done = run(path, environment)
-            print(f"{path.name:36} {done.seconds:6.1f} s   peak {done.peak / MIB:6.0f} MiB", flush=True)
+            print(
+                f"{path.name:36} {done.seconds:6.1f} s   peak {done.peak / MIB:6.0f} MiB",
+                flush=True,
+            )
             if arguments.out:
                 arguments.out.mkdir(parents=True, exist_ok=True)
                 nbformat.write(done.notebook, arguments.out / path.name)
