@@ -160,7 +160,8 @@ async function renderExplorer({ model, el, signal, host }) {
   // Numbers that hold for one layer, and say nothing about another.
   unite("limits", [map, grid]);
   unite("colormap", [map, grid, stages]);
-  unite("order", [grid, slider]);
+  // The reference first: with the order, views look at it.
+  for (const trait of ["reference", "order"]) unite(trait, [map, grid, slider]);
 
   // -- what shows what ----------------------------------------------------------------------------
 

@@ -148,7 +148,7 @@ class Explorer(Widget):
         super().__init__(
             store=store,
             tree=LayerTree(),
-            map=ActivationMap(store=store, values=False),
+            map=ActivationMap(store=store, order="strength", values=False),
             grid=ActivationMap(store=store, mode="grid", order="strength", values=False),
             slider=ChannelSlider(store=store, order="strength"),
             stages=StageViewer(store=store),

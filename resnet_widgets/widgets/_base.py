@@ -13,6 +13,9 @@ from typing import Any
 import anywidget
 import traitlets
 
+# In which channels can stand; what each means is in `orders.js`.
+ORDERS = ("index", "strength", "maximum", "variance", "zeros", "similarity")
+
 _HERE = Path(__file__).parent
 _IMPORT = re.compile(r'^import \{[^}]*\} from "(\.[\w./]+\.js)";\n', re.MULTILINE)
 

@@ -2,7 +2,8 @@
 
 import { channelPicture } from "./channel_picture.js";
 import { channelSheet } from "./channel_sheet.js";
-import { becomeRoot, element, errorLine, followFrame, onChange, orderSelect } from "./shared.js";
+import { ORDER_NAMES, orderControl } from "./orders.js";
+import { becomeRoot, element, errorLine, followFrame, onChange } from "./shared.js";
 import { valuePanel } from "./value_panel.js";
 import { vectorBars } from "./vector_bars.js";
 
@@ -17,9 +18,9 @@ export function titleOf(model, frame) {
   if (!frame) return [layer, []];
   if (frame.isVector) return [layer, [`${frame.channels} values`]];
   if (model.get("mode") === "grid") {
-    const dead = frame.zeros.reduce((count, share) => count + Number(share === 1), 0);
-    const order = model.get("order") === "strength" ? "sorted by strength" : "by index";
-    return [`All ${frame.channels} channels`, [order, dead ? ` · ${dead} dead` : ""]];
+    const order = model.get("order");
+    const name = order === "similarity" ? `like ch ${model.get("reference")}` : ORDER_NAMES[order];
+    return [`All ${frame.channels} channels`, [order === "index" ? name : `sorted ${name}`]];
   }
   const channel = Math.min(model.get("channel"), frame.channels - 1);
   return [layer, ["ch ", [String(channel)], ` of ${frame.channels}`]];
@@ -44,7 +45,7 @@ async function renderMap({ model, el, signal, host }) {
     status,
   );
   const panel = valuePanel(model, signal);
-  const order = orderSelect(model, signal);
+  const order = orderControl(model, "channel", signal);
   const aside = element("div", { class: "rw-map-aside" }, panel.node, picture.reading);
   const title = element("div", { class: "rw-title" }, name, facts);
   el.append(
@@ -106,7 +107,7 @@ async function renderMap({ model, el, signal, host }) {
 
   panel.node.querySelector(".rw-controls")?.append(order);
   onChange(model, ["mode", "values"], draw, signal);
-  onChange(model, ["channel", "order", "layer"], describe, signal);
+  onChange(model, ["channel", "order", "reference", "layer"], describe, signal);
   await followFrame({ model, host, signal }, (state) => {
     now = state;
     if (state.state === "ready") shown = state.frame;

@@ -7,7 +7,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from ._base import clamp_cursor, clamp_index, module
+from ._base import ORDERS, clamp_cursor, clamp_index, module
 from ._coloured import Coloured
 
 
@@ -25,7 +25,14 @@ class ActivationMap(Coloured):
         layer: Path of the layer; `""` for none.
         channel: Index of the channel; one too large shows the last.
         mode: `"single"` or `"grid"`, all channels. Defaults to `"single"`.
-        order: Of the channels in the grid, `"index"` or `"strength"`. Defaults to `"index"`.
+        order: Of the channels in the grid, `"index"`, or the greatest first by `"strength"` (mean),
+            `"maximum"`, `"variance"`, `"zeros"` (share of them), or `"similarity"` (correlation
+            with channel `reference`, cell by cell). Defaults to `"index"`.
+        reference: Channel that similarity is measured to; -1 for the one
+            shown when it is asked for.
+        zoom: How much larger than fitted the tiles of the grid are, 0.5…16. Defaults to 1.
+        hide: Whether the grid leaves out channels that are dead, constant, saturated (at their
+            maximum in half of the cells or more) or not finite. Defaults to `False`.
         blend: What the ends of the colormap stand for: 0 for the range of each channel, 1 for the
             range of the layer, between them a mixture. Defaults to 0.
         symmetric: Whether that range is made symmetric around 0. Defaults to `False`.
@@ -56,9 +63,10 @@ class ActivationMap(Coloured):
     layer = traitlets.Unicode("").tag(sync=True, echo_update=False)
     channel = traitlets.Int(0).tag(sync=True, echo_update=False)
     mode = traitlets.Enum(["single", "grid"], default_value="single").tag(sync=True)
-    order = traitlets.Enum(["index", "strength"], default_value="index").tag(
-        sync=True, echo_update=False
-    )
+    order = traitlets.Enum(ORDERS, default_value="index").tag(sync=True, echo_update=False)
+    reference = traitlets.Int(-1).tag(sync=True, echo_update=False)
+    zoom = traitlets.Float(1.0).tag(sync=True, echo_update=False)
+    hide = traitlets.Bool(False).tag(sync=True, echo_update=False)
     cursor = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
     region = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
     outline = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
@@ -70,6 +78,14 @@ class ActivationMap(Coloured):
         if kwargs.get("mode") != "grid":
             kwargs.setdefault("layout", {"max_width": "720px"})
         super().__init__(**kwargs)
+
+    @traitlets.validate("zoom")
+    def _clamp_zoom(self, proposal: dict[str, Any]) -> float:
+        return min(16.0, max(0.5, proposal["value"]))
+
+    @traitlets.validate("reference")
+    def _clamp_reference(self, proposal: dict[str, Any]) -> int:
+        return max(-1, proposal["value"])
 
     @traitlets.validate("channel")
     def _clamp_channel(self, proposal: dict[str, Any]) -> int:

@@ -2,6 +2,7 @@
 
 import { channelColors, channelMarks, colormapName, colormapTable } from "./colors.js";
 import { cursorCells, readingOf, STEPS } from "./cursor.js";
+import { drawMarks } from "./marks.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds } from "./ranges.js";
 import { regionBox, traitBox } from "./region_box.js";
 import { element, formatShort, onChange, oncePerFrame, setTrait } from "./shared.js";
@@ -89,15 +90,8 @@ export function channelPicture(model, signal) {
     marks.width = Math.round(picture.clientWidth * devicePixelRatio);
     marks.height = Math.round(picture.clientHeight * devicePixelRatio);
     const context = /** @type {CanvasRenderingContext2D} */ (marks.getContext("2d"));
-    const [width, height] = [marks.width / frame.width, marks.height / frame.height];
-    plane.forEach((code, i) => {
-      const mark = markOf[code];
-      if (!mark || !frame) return;
-      const x = (i % frame.width) * width;
-      const y = Math.floor(i / frame.width) * height;
-      context.fillStyle = context.strokeStyle = inkOn(colors[code]);
-      drawMark(context, mark, x, y, width, height);
-    });
+    const rect = { x: 0, y: 0, width: marks.width, height: marks.height };
+    drawMarks(context, rect, plane, frame.width, markOf, colors);
   }
 
   /** The cells under the cursor, or null. */
@@ -183,47 +177,4 @@ export function channelPicture(model, signal) {
       paint();
     },
   };
-}
-
-/** Black or white, whichever stands out on a pixel. */
-function inkOn(/** @type {number} */ pixel) {
-  const [red, green, blue] = [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255];
-  return 0.3 * red + 0.59 * green + 0.11 * blue > 128 ? "#000" : "#fff";
-}
-
-/** Corner triangles where the range cuts a value off; signs where there is no number. */
-function drawMark(
-  /** @type {CanvasRenderingContext2D} */ context,
-  /** @type {import("./colors.js").Mark} */ mark,
-  /** @type {number} */ x,
-  /** @type {number} */ y,
-  /** @type {number} */ width,
-  /** @type {number} */ height,
-) {
-  const size = Math.min(width, height);
-  context.lineWidth = Math.max(1, size / 12);
-  context.beginPath();
-  if (mark === "above" || mark === "below") {
-    const side = Math.max(1.5, 0.3 * size);
-    const [cornerX, cornerY] = mark === "above" ? [x + width, y] : [x, y + height];
-    const inward = mark === "above" ? side : -side;
-    context.moveTo(cornerX, cornerY);
-    context.lineTo(cornerX - inward, cornerY);
-    context.lineTo(cornerX, cornerY + inward);
-    context.fill();
-    return;
-  }
-  const [centerX, centerY, reach] = [x + width / 2, y + height / 2, 0.28 * size];
-  const line = (/** @type {number} */ dx, /** @type {number} */ dy) => {
-    context.moveTo(centerX - dx, centerY - dy);
-    context.lineTo(centerX + dx, centerY + dy);
-  };
-  if (mark === "nan") {
-    line(reach, reach);
-    line(reach, -reach);
-  } else {
-    line(reach, 0);
-    if (mark === "plus") line(0, reach);
-  }
-  context.stroke();
 }

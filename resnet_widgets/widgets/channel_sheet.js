@@ -1,92 +1,58 @@
-// All channels of a layer as one contact sheet.
+// All channels of a layer as one contact sheet. Only the rows in view and around it are painted.
 
-import { cellSpans, channelColors, colormapName, colormapTable, paintTile } from "./colors.js";
-import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds } from "./ranges.js";
-import { channelOrder, element, formatShort, onChange, oncePerFrame, setTrait } from "./shared.js";
+import {
+  cellSpans,
+  channelColors,
+  channelMarks,
+  colormapName,
+  colormapTable,
+  insideCodes,
+  paintTile,
+} from "./colors.js";
+import { drawMarks, drawTileMarks } from "./marks.js";
+import { channelFacts, channelKinds, channelOrder, KINDS } from "./orders.js";
+import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, TOP_CODE } from "./ranges.js";
+import { element, onChange, oncePerFrame, setTrait } from "./shared.js";
+import {
+  clampZoom,
+  GAP,
+  rowsToPaint,
+  sheetLayout,
+  tileAt,
+  walkSheet,
+  ZOOMS,
+} from "./sheet_layout.js";
+import { tileLift } from "./tile_lift.js";
 
-const GAP = 2;
-const LARGEST = 72;
-const SMALLEST = 28;
-/** A sheet that can be this low without its tiles getting smaller than SMALLEST is. */
-const LOW = 170;
-/** Pixels of one sheet; on a screen with small pixels a larger one is drawn coarser. */
+/** Pixels of what is painted at a time; on a screen with small pixels more is drawn coarser. */
 const MOST_PIXELS = 4e6;
-
-/**
- * Tiles as large as the room allows, in rows that fill the width. All lengths in the unit of `width`.
- * @param {number} count of tiles
- * @param {number} width of the sheet
- * @param {number} aspect height of a tile over its width
- */
-export function sheetLayout(count, width, aspect) {
-  const columnsOf = (/** @type {number} */ tile) =>
-    Math.max(1, Math.min(count, Math.floor((width + GAP) / (tile + GAP))));
-  const measure = (/** @type {number} */ columns) => {
-    const rows = Math.ceil(count / columns);
-    const room = Math.floor((width + GAP) / columns - GAP);
-    const tileWidth = Math.max(1, rows > 1 ? room : Math.min(room, LARGEST));
-    const tileHeight = Math.max(1, Math.round(tileWidth * aspect));
-    // What is left over goes between the tiles, or the right edge would be ragged.
-    const pitch = rows > 1 ? (width + GAP) / columns : tileWidth + GAP;
-    return { columns, rows, tileWidth, tileHeight, pitch, height: rows * (tileHeight + GAP) - GAP };
-  };
-  const most = columnsOf(SMALLEST);
-  let columns = columnsOf(LARGEST);
-  while (columns < most && measure(columns).height > LOW) columns++;
-  const layout = measure(columns);
-  // One row less for slightly smaller tiles, rather than a last row with a few of them.
-  const denser = layout.rows > 1 ? measure(Math.ceil(count / (layout.rows - 1))) : layout;
-  return denser.columns <= most && denser.tileWidth >= 0.85 * layout.tileWidth ? denser : layout;
-}
-
-/**
- * Where a key takes the selection: a position in the sheet, or -1 for keys that are not ours.
- * @param {string} key
- * @param {number} position
- * @param {number} count
- * @param {number} columns
- */
-export function walkSheet(key, position, count, columns) {
-  /** @type {Record<string, number>} */
-  const steps = {
-    ArrowLeft: -1,
-    ArrowRight: 1,
-    ArrowUp: -columns,
-    ArrowDown: columns,
-    PageUp: -5 * columns,
-    PageDown: 5 * columns,
-  };
-  if (key === "Home") return 0;
-  if (key === "End") return count - 1;
-  if (!(key in steps)) return -1;
-  const next = position + steps[key];
-  if (next >= 0 && next < count) return next;
-  // Up from the first row and down from the last stay; a page goes as far as it can.
-  if (key.startsWith("Page")) return next < 0 ? 0 : count - 1;
-  return position;
-}
+/** Pixels of the page that a cell needs for a mark of its own. */
+const MARKED_CELL = 8;
 
 /**
  * @param {any} model an ActivationMap's
  * @param {AbortSignal} signal
  */
 export function channelSheet(model, signal) {
-  const canvas = element("canvas", { class: "rw-cells" });
+  const canvas = element("canvas", { class: "rw-cells", "aria-hidden": "true" });
+  const marks = element("canvas", { class: "rw-sheet-marks", "aria-hidden": "true" });
   const here = element("div", {
     class: "rw-tile-here",
-    role: "option",
+    role: "gridcell",
     "aria-selected": "true",
     id: `rw-${Math.random().toString(36).slice(2)}`,
   });
+  const row = element("div", { role: "row" }, here);
   const over = element("div", { class: "rw-tile-over", hidden: true });
-  const space = element("div", { class: "rw-sheet-space" }, canvas, over, here);
+  const space = element("div", { class: "rw-sheet-space" }, canvas, marks, over, row);
   const sheet = element(
     "div",
-    { class: "rw-sheet", tabindex: 0, role: "listbox", "aria-activedescendant": here.id },
+    { class: "rw-sheet", tabindex: 0, role: "grid", "aria-activedescendant": here.id },
     space,
   );
-  const tip = element("div", { class: "rw-chip rw-tip", hidden: true });
-  const node = element("div", { class: "rw-sheet-frame" }, sheet, tip);
+  const lift = tileLift();
+  const foot = sheetFoot(model, signal);
+  const node = element("div", { class: "rw-sheet-frame" }, sheet, lift.node, foot.node);
 
   /** @type {import("./frame_store.js").Frame | null} */
   let frame = null;
@@ -94,106 +60,234 @@ export function channelSheet(model, signal) {
   let order = [];
   let layout = sheetLayout(0, 1, 1);
   let width = 0;
+  /** @type {[number, number]} rows on the canvas */
+  let painted = [0, 0];
+  /** @type {{ position: number, y: number } | null} tile that stays where it is while all others grow */
+  let anchor = null;
 
-  const rectOf = (/** @type {number} */ position) => ({
-    x: Math.round((position % layout.columns) * layout.pitch),
-    y: Math.floor(position / layout.columns) * (layout.tileHeight + GAP),
-  });
+  const channelNow = () => Math.min(model.get("channel"), (frame?.channels ?? 1) - 1);
+  const positionNow = () => order.indexOf(channelNow());
+  const tileOf = (/** @type {number} */ position) => tileAt(layout, position);
 
-  const paint = oncePerFrame(() => {
+  /** Sorts, and lays out the tiles. */
+  function arrange() {
     if (!frame || !width) return;
-    order = channelOrder(frame.strength, model.get("order"));
-    layout = sheetLayout(frame.channels, width, frame.height / frame.width);
+    const kinds = channelKinds(frame);
+    const hidden = (/** @type {number} */ channel) =>
+      model.get("hide") && kinds[channel] && channel !== channelNow();
+    order = channelOrder(frame, model.get("order"), model.get("reference")).filter(
+      (channel) => !hidden(channel),
+    );
+    const zoom = model.get("zoom");
+    layout = sheetLayout(order.length, width, frame.height / frame.width, zoom);
+    space.style.height = `${layout.height}px`;
+    sheet.toggleAttribute("data-zoomed", zoom > 1);
+    sheet.setAttribute("aria-label", `All ${frame.channels} channels of ${frame.layer}`);
+    sheet.setAttribute("aria-rowcount", String(layout.rows));
+    sheet.setAttribute("aria-colcount", String(layout.columns));
+    foot.show(kinds);
+    if (anchor && anchor.position < order.length) {
+      sheet.scrollTop = tileOf(anchor.position).y - anchor.y;
+    }
+    anchor = null;
+    place();
+    paint();
+  }
+
+  function paint() {
+    if (!frame || !width) return;
+    painted = rowsToPaint(layout, sheet.scrollTop, sheet.clientHeight);
+    const [first, end] = painted;
+    const top = first * (layout.tileHeight + GAP);
+    const height = Math.max(1, end * (layout.tileHeight + GAP) - GAP - top);
     const ratio = devicePixelRatio;
-    const zoom = width * layout.height * ratio * ratio <= MOST_PIXELS ? ratio : 1;
-    const px = (/** @type {number} */ length) => Math.round(length * zoom);
-    canvas.style.width = `${width}px`;
-    canvas.style.height = space.style.height = `${layout.height}px`;
-    canvas.width = px(width);
-    canvas.height = px(layout.height);
+    const unit = width * height * ratio * ratio <= MOST_PIXELS ? ratio : 1;
+    const px = (/** @type {number} */ length) => Math.round(length * unit);
+    for (const one of [canvas, marks]) {
+      one.style.top = `${top}px`;
+      one.style.width = `${width}px`;
+      one.style.height = `${height}px`;
+    }
+    // A new size clears a canvas and costs more than to paint it over.
+    if (canvas.width !== px(width) || canvas.height !== px(height)) {
+      canvas.width = marks.width = px(width);
+      canvas.height = marks.height = px(height);
+    }
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     const image = context.createImageData(canvas.width, canvas.height);
     const pixels = new Uint32Array(image.data.buffer);
-    const choice = rangeChoice(model);
-    const ends = rangeEnds(frame, choice.clip);
-    const table = colormapTable(colormapName(model.get("colormap"), choice.symmetric));
-    const colors = new Uint32Array(256);
+    const signs = /** @type {CanvasRenderingContext2D} */ (marks.getContext("2d"));
+    signs.clearRect(0, 0, marks.width, marks.height);
+    const colorsOf = channelPainter(frame);
     // Rounded down, so that no tile reaches beyond the sheet.
-    const columns = cellSpans(frame.width, Math.floor(layout.tileWidth * zoom));
-    const rows = cellSpans(frame.height, Math.floor(layout.tileHeight * zoom));
-    for (let position = 0; position < order.length; position++) {
+    const [tileWidth, tileHeight] = [layout.tileWidth, layout.tileHeight].map((length) =>
+      Math.max(1, Math.floor(length * unit)),
+    );
+    const columns = cellSpans(frame.width, tileWidth);
+    const rows = cellSpans(frame.height, tileHeight);
+    const kinds = channelKinds(frame);
+    const last = Math.min(order.length, end * layout.columns);
+    for (let position = first * layout.columns; position < last; position++) {
       const channel = order[position];
-      const range = colorRange(ends, channel, choice);
-      channelColors(table, frame.low[channel], frame.high[channel], range, colors);
-      const { x, y } = rectOf(position);
+      const { colors, range } = colorsOf(channel);
+      const tile = tileOf(position);
+      const [x, y] = [px(tile.x), px(tile.y - top)];
       const plane = frame.plane(channel);
-      paintTile(pixels, canvas.width, px(x), px(y), columns, rows, plane, frame.width, colors);
+      paintTile(pixels, canvas.width, x, y, columns, rows, plane, frame.width, colors);
+      const rect = { x, y, width: tileWidth, height: tileHeight };
+      markTile(signs, rect, channel, range, colors, kinds[channel], unit);
     }
     context.putImageData(image, 0, 0);
     canvas.dataset.shown = frame.layer;
-    sheet.setAttribute("aria-label", `All ${frame.channels} channels of ${frame.layer}`);
-    over.hidden = tip.hidden = true;
-    place();
-  }, signal);
+    canvas.dataset.row = String(first);
+  }
 
-  function name(/** @type {number} */ channel) {
-    return frame ? `ch ${channel} · strength ${formatShort(frame.strength[channel])}` : "";
+  /** Colours of one channel after the other, into one table. */
+  function channelPainter(/** @type {import("./frame_store.js").Frame} */ of) {
+    const choice = rangeChoice(model);
+    const ends = rangeEnds(of, choice.clip);
+    const table = colormapTable(colormapName(model.get("colormap"), choice.symmetric));
+    const colors = new Uint32Array(256);
+    return (/** @type {number} */ channel) => {
+      const range = colorRange(ends, channel, choice);
+      channelColors(table, of.low[channel], of.high[channel], range, colors);
+      return { colors, range };
+    };
+  }
+
+  function markTile(
+    /** @type {CanvasRenderingContext2D} */ context,
+    /** @type {{ x: number, y: number, width: number, height: number }} */ rect,
+    /** @type {number} */ channel,
+    /** @type {[number, number]} */ range,
+    /** @type {Uint32Array} */ colors,
+    /** @type {import("./orders.js").Kind | ""} */ kind,
+    /** @type {number} */ unit,
+  ) {
+    if (!frame) return;
+    const [low, high] = [frame.low[channel], frame.high[channel]];
+    const [first, last] = insideCodes(low, high, range);
+    const clips = first > 0 || last < TOP_CODE;
+    if (!clips && !kind) return;
+    const plane = frame.plane(channel);
+    if (rect.width / frame.width >= MARKED_CELL * unit) {
+      drawMarks(context, rect, plane, frame.width, channelMarks(low, high, range), colors);
+      if (kind !== "odd") drawTileMarks(context, rect, { ...NONE, sign: signOf(kind) }, unit);
+      return;
+    }
+    const found = clips ? clippedSides(plane, first, last) : NONE;
+    drawTileMarks(context, rect, { ...found, sign: signOf(kind) }, unit);
+  }
+
+  /** Frames the selected tile. */
+  function place() {
+    const position = positionNow();
+    row.hidden = position < 0;
+    if (position < 0 || !frame) return;
+    put(here, position);
+    const kind = channelKinds(frame)[order[position]];
+    const note = kind ? `, ${KINDS[kind].meaning}` : "";
+    const label = `channel ${order[position]}, ${channelFacts(frame, order[position])}${note}`;
+    here.setAttribute("aria-label", label);
+    here.setAttribute("aria-colindex", String((position % layout.columns) + 1));
+    row.setAttribute("aria-rowindex", String(Math.floor(position / layout.columns) + 1));
+  }
+
+  /** Scrolls to the selected tile, within the sheet, never the page. */
+  function reveal() {
+    const position = positionNow();
+    if (position < 0) return;
+    const { y } = tileOf(position);
+    if (y < sheet.scrollTop) sheet.scrollTop = y - GAP;
+    const below = y + layout.tileHeight - sheet.clientHeight;
+    if (below > sheet.scrollTop && layout.tileHeight < sheet.clientHeight) {
+      sheet.scrollTop = below + GAP;
+    }
   }
 
   function put(/** @type {HTMLElement} */ box, /** @type {number} */ position) {
-    const { x, y } = rectOf(position);
+    const { x, y } = tileOf(position);
     box.style.transform = `translate(${x}px, ${y}px)`;
     box.style.width = `${layout.tileWidth}px`;
     box.style.height = `${layout.tileHeight}px`;
   }
 
-  /** Frames the selected tile, and scrolls to it within the sheet, never the page. */
-  function place() {
-    if (!frame) return;
-    const channel = Math.min(model.get("channel"), frame.channels - 1);
-    const position = order.indexOf(channel);
-    if (position < 0) return;
-    put(here, position);
-    here.setAttribute("aria-label", name(channel));
-    here.setAttribute("aria-posinset", String(position + 1));
-    here.setAttribute("aria-setsize", String(frame.channels));
-    const { y } = rectOf(position);
-    if (y < sheet.scrollTop) sheet.scrollTop = y - GAP;
-    const below = y + layout.tileHeight - sheet.clientHeight;
-    if (below > sheet.scrollTop) sheet.scrollTop = below + GAP;
-  }
-
   /** The position under the pointer, or -1. */
-  function positionAt(/** @type {PointerEvent | MouseEvent} */ event) {
-    const box = canvas.getBoundingClientRect();
+  function positionAt(/** @type {MouseEvent} */ event) {
+    const box = space.getBoundingClientRect();
     const column = Math.floor((event.clientX - box.left) / layout.pitch);
-    const row = Math.floor((event.clientY - box.top) / (layout.tileHeight + GAP));
-    const position = row * layout.columns + column;
-    const inside = column >= 0 && column < layout.columns && row >= 0;
+    const line = Math.floor((event.clientY - box.top) / (layout.tileHeight + GAP));
+    const position = line * layout.columns + column;
+    const inside = column >= 0 && column < layout.columns && line >= 0;
     return inside && position < order.length ? position : -1;
   }
 
   function hover(/** @type {PointerEvent} */ event) {
-    const position = positionAt(event);
-    over.hidden = tip.hidden = position < 0;
-    if (position < 0) return;
+    const position = event.pointerType === "touch" ? -1 : positionAt(event);
+    over.hidden = position < 0;
+    if (position < 0 || !frame) {
+      lift.hide();
+      return;
+    }
     put(over, position);
-    tip.textContent = name(order[position]);
-    const { x, y } = rectOf(position);
-    const top = y - sheet.scrollTop;
-    const above = top - tip.offsetHeight - 4;
-    tip.style.left = `${Math.max(0, Math.min(x, width - tip.offsetWidth))}px`;
-    tip.style.top = `${above >= -tip.offsetHeight ? above : top + layout.tileHeight + 4}px`;
+    const { x, y } = tileOf(position);
+    const tile = {
+      left: x,
+      top: y - sheet.scrollTop,
+      width: layout.tileWidth,
+      height: layout.tileHeight,
+    };
+    lift.show(frame, order[position], channelPainter(frame)(order[position]).colors, tile);
+  }
+
+  function leave() {
+    over.hidden = true;
+    lift.hide();
+  }
+
+  /** Grows or shrinks the tiles around one of them. */
+  function zoomBy(/** @type {number} */ factor, /** @type {number} */ position) {
+    if (position >= 0) anchor = { position, y: tileOf(position).y - sheet.scrollTop };
+    setTrait(model, "zoom", clampZoom(model.get("zoom") * factor));
+  }
+
+  function onKey(/** @type {KeyboardEvent} */ event) {
+    if (!order.length || event.altKey || event.ctrlKey || event.metaKey) return;
+    const position = walkSheet(event.key, Math.max(0, positionNow()), order.length, layout.columns);
+    if (event.key === "+" || event.key === "=") zoomBy(ZOOMS.step, positionNow());
+    else if (event.key === "-") zoomBy(1 / ZOOMS.step, positionNow());
+    else if (event.key === "0") setTrait(model, "zoom", 1);
+    else if (position >= 0) setTrait(model, "channel", order[position]);
+    else return;
+    event.preventDefault();
+  }
+
+  function onWheel(/** @type {WheelEvent} */ event) {
+    // With Ctrl the browser would zoom the page; a pinch on a touchpad comes as this, too.
+    if (!event.ctrlKey) return;
+    event.preventDefault();
+    leave();
+    zoomBy(2 ** (-event.deltaY / 300), positionAt(event));
+  }
+
+  const paintSoon = oncePerFrame(paint, signal);
+  const arrangeSoon = oncePerFrame(arrange, signal);
+  const sortSoon = oncePerFrame(() => {
+    arrange();
+    reveal();
+  }, signal);
+  function onScroll() {
+    leave();
+    const pitch = layout.tileHeight + GAP;
+    const [first, end] = [sheet.scrollTop / pitch, (sheet.scrollTop + sheet.clientHeight) / pitch];
+    if (first < painted[0] || Math.min(end, layout.rows) > painted[1]) paintSoon();
   }
 
   sheet.addEventListener("pointermove", hover, { signal });
-  sheet.addEventListener(
-    "pointerleave",
-    () => {
-      over.hidden = tip.hidden = true;
-    },
-    { signal },
-  );
+  sheet.addEventListener("pointerleave", leave, { signal });
+  sheet.addEventListener("scroll", onScroll, { signal, passive: true });
+  sheet.addEventListener("wheel", onWheel, { signal, passive: false });
+  sheet.addEventListener("keydown", onKey, { signal });
   sheet.addEventListener(
     "click",
     (event) => {
@@ -202,25 +296,28 @@ export function channelSheet(model, signal) {
     },
     { signal },
   );
-  sheet.addEventListener(
-    "keydown",
-    (event) => {
-      if (!order.length || event.altKey || event.ctrlKey || event.metaKey) return;
-      const from = order.indexOf(Math.min(model.get("channel"), order.length - 1));
-      const position = walkSheet(event.key, from, order.length, layout.columns);
-      if (position < 0) return;
-      event.preventDefault();
-      setTrait(model, "channel", order[position]);
+  foot.onZoom((direction) => zoomBy(ZOOMS.step ** direction, positionNow()));
+  onChange(model, ["colormap", ...RANGE_TRAITS], paintSoon, signal);
+  onChange(model, ["order", "reference", "hide"], sortSoon, signal);
+  onChange(model, ["zoom"], arrangeSoon, signal);
+  onChange(
+    model,
+    ["channel"],
+    () => {
+      // A channel that was left out is shown while it is the selected one.
+      if (model.get("hide")) sortSoon();
+      else {
+        place();
+        reveal();
+      }
     },
-    { signal },
+    signal,
   );
-  onChange(model, ["order", "colormap", ...RANGE_TRAITS], paint, signal);
-  onChange(model, ["channel"], place, signal);
   const resized = new ResizeObserver(() => {
     if (sheet.clientWidth && sheet.clientWidth !== width) {
       width = sheet.clientWidth;
-      paint();
-    }
+      sortSoon();
+    } else paintSoon();
   });
   resized.observe(sheet);
   signal.addEventListener("abort", () => resized.disconnect());
@@ -230,7 +327,91 @@ export function channelSheet(model, signal) {
     /** @param {import("./frame_store.js").Frame} next */
     show(next) {
       frame = next;
-      paint();
+      leave();
+      sortSoon();
+    },
+  };
+}
+
+const NONE = { above: false, below: false };
+
+function signOf(/** @type {import("./orders.js").Kind | ""} */ kind) {
+  return kind ? KINDS[kind].sign : "";
+}
+
+/** Whether a plane has cells below, and above, the bytes of a range. */
+function clippedSides(
+  /** @type {Uint8Array} */ plane,
+  /** @type {number} */ first,
+  /** @type {number} */ last,
+) {
+  const found = { above: false, below: false };
+  for (const code of plane) {
+    if (code < first) found.below = true;
+    else if (code > last && code <= TOP_CODE) found.above = true;
+    if (found.above && found.below) break;
+  }
+  return found;
+}
+
+/**
+ * Under the sheet: what the signs on the tiles mean, a switch to leave those out, and the zoom.
+ * @param {any} model
+ * @param {AbortSignal} signal
+ */
+function sheetFoot(model, signal) {
+  const list = element("ul", { class: "rw-kinds", "aria-label": "Marked channels" });
+  const hide = element("button", { type: "button", class: "rw-small" });
+  const smaller = element("button", {
+    type: "button",
+    class: "rw-small",
+    text: "−",
+    title: "Smaller tiles (−, or Ctrl and wheel)",
+    "aria-label": "Smaller tiles",
+  });
+  const larger = element("button", {
+    type: "button",
+    class: "rw-small",
+    text: "+",
+    title: "Larger tiles (+, or Ctrl and wheel)",
+    "aria-label": "Larger tiles",
+  });
+  const zoom = element("span", { class: "rw-zoom" }, smaller, larger);
+  const node = element("div", { class: "rw-sheet-foot" }, list, hide, zoom);
+  hide.addEventListener("click", () => setTrait(model, "hide", !model.get("hide")), { signal });
+
+  return {
+    node,
+    /** @param {(direction: 1 | -1) => void} heard */
+    onZoom(heard) {
+      smaller.addEventListener("click", () => heard(-1), { signal });
+      larger.addEventListener("click", () => heard(1), { signal });
+    },
+    /** @param {(import("./orders.js").Kind | "")[]} kinds */
+    show(kinds) {
+      const found = Object.entries(KINDS).map(([name, kind]) => ({
+        ...kind,
+        count: kinds.filter((one) => one === name).length,
+      }));
+      list.replaceChildren(
+        ...found
+          .filter(({ count }) => count)
+          .map(({ sign, few, meaning, count }) =>
+            element(
+              "li",
+              { title: meaning },
+              element("span", { class: "rw-kind", text: sign, "aria-hidden": "true" }),
+              `${count} ${few}`,
+            ),
+          ),
+      );
+      const marked = found.reduce((sum, { count }) => sum + count, 0);
+      list.hidden = hide.hidden = !marked;
+      hide.textContent = model.get("hide") ? `Show ${marked} hidden` : `Hide ${marked}`;
+      hide.setAttribute("aria-pressed", String(model.get("hide")));
+      const now = model.get("zoom");
+      smaller.disabled = now <= ZOOMS.least;
+      larger.disabled = now >= ZOOMS.most;
     },
   };
 }

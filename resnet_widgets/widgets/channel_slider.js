@@ -1,103 +1,80 @@
-// The bar chart of strengths is the slider: the chosen bar is the thumb.
+// The bar chart of strengths is the slider; beside it: play, how fast, in which order.
 
-import { barChart } from "./bars.js";
+import { channelTrack } from "./channel_track.js";
+import { channelOrder, orderControl } from "./orders.js";
 import {
   becomeRoot,
-  channelOrder,
   element,
   errorLine,
   followFrame,
   formatShort,
+  numberSelect,
   onChange,
-  orderSelect,
   setTrait,
-  throttle,
 } from "./shared.js";
 
-/**
- * Where a key takes the thumb: a position, or -1 for keys that are not ours.
- * @param {string} key
- * @param {number} position
- * @param {number} count
- */
-export function stepSlider(key, position, count) {
-  const page = Math.max(1, Math.round(count / 10));
-  /** @type {Record<string, number>} */
-  const targets = {
-    ArrowLeft: position - 1,
-    ArrowDown: position - 1,
-    ArrowRight: position + 1,
-    ArrowUp: position + 1,
-    PageDown: position - page,
-    PageUp: position + page,
-    Home: 0,
-    End: count - 1,
-  };
-  return key in targets ? Math.max(0, Math.min(count - 1, targets[key])) : -1;
+const SPEEDS = [1, 2, 4, 8, 16, 30];
+/** Channels a second for those who do not want things to move: no flicker. */
+const CALM = 2;
+
+/** Milliseconds that a channel stays while playing. */
+export function playPause(/** @type {number} */ speed, /** @type {boolean} */ calm) {
+  return 1000 / (calm ? Math.min(speed, CALM) : speed);
 }
 
 /** @param {{ model: any, el: HTMLElement, signal: AbortSignal, host: any }} context */
 async function renderSlider({ model, el, signal, host }) {
   becomeRoot(el, signal);
   el.classList.add("rw-slider");
-  const chart = barChart();
-  const thumb = element("div", { class: "rw-thumb" }, element("i"));
-  const track = element(
-    "div",
-    { class: "rw-track", role: "slider", tabindex: 0 },
-    element("div", { class: "rw-bars-box" }, chart.node),
-    thumb,
-  );
+  const track = channelTrack(signal, (channel) => setTrait(model, "value", channel));
   const play = element("button", { type: "button", class: "rw-play" });
-  const order = orderSelect(model, signal);
+  const speed = numberSelect(
+    model,
+    "speed",
+    {
+      label: "Channels a second",
+      title: "Channels a second while playing",
+      choices: SPEEDS,
+      text: (number) => `${number} / s`,
+    },
+    signal,
+  );
+  speed.classList.add("rw-speed");
+  const order = orderControl(model, "value", signal);
   el.append(
     errorLine(model, signal),
-    element("div", { class: "rw-slider-row" }, play, track, order),
+    element("div", { class: "rw-slider-row" }, play, speed, track.node, order),
   );
 
-  /** @type {Float32Array | null} */
-  let strength = null;
+  /** @type {import("./frame_store.js").Frame | null} */
+  let frame = null;
   /** @type {number[]} channel at each position */
   let channels = [];
-  let width = 0;
 
-  /** Where the value is along the track; one beyond the layer's last channel is at that. */
-  const positionOf = () =>
-    Math.max(0, channels.indexOf(Math.min(model.get("value"), channels.length - 1)));
+  /** The channel shown; one beyond the layer's last is that. */
+  const channelNow = () => Math.min(model.get("value"), channels.length - 1);
+  const positionOf = () => Math.max(0, channels.indexOf(channelNow()));
 
-  function showThumb() {
-    const position = positionOf();
+  function show() {
+    const channel = channelNow();
+    const strong = frame ? `, strength ${formatShort(frame.strength[channel])}` : "";
     const count = channels.length;
-    const channel = channels[position];
-    track.setAttribute("aria-label", model.get("description") || "Channel");
-    track.setAttribute("aria-disabled", String(count === 0));
-    track.setAttribute("aria-valuemin", "0");
-    track.setAttribute("aria-valuemax", String(Math.max(0, count - 1)));
-    track.setAttribute("aria-valuenow", String(position));
-    const strong = strength ? `, strength ${formatShort(strength[channel])}` : "";
-    const text = count ? `channel ${channel} of ${count}${strong}` : "no channels";
-    track.setAttribute("aria-valuetext", text);
-    track.title = text;
-    thumb.hidden = count === 0;
-    if (!count) return;
-    thumb.style.left = `${(100 * (position + 0.5)) / count}%`;
-    thumb.style.width = `max(3px, ${85 / count}%)`;
-    const tallest = strength?.reduce((most, s) => Math.max(most, s || 0), 0) || 1;
-    const share = strength ? Math.max(0, strength[channel] || 0) / tallest : 1;
-    thumb.style.setProperty("--rw-share", String(share));
-  }
-
-  function showBars() {
-    chart.draw(strength ? channels.map((c) => strength?.[c] ?? 0) : channels.map(() => 1), width);
-    showThumb();
+    track.show({
+      channels,
+      values: frame?.strength ?? null,
+      channel,
+      label: model.get("description") || "Channel",
+      text: count ? `channel ${channel} of ${count}${strong}` : "no channels",
+    });
   }
 
   function arrange() {
-    const count = Math.max(0, model.get("count"));
-    const known = strength ?? new Float32Array(model.get("store") ? 0 : count);
-    channels = channelOrder(known, model.get("order"));
-    order.hidden = !strength;
-    showBars();
+    const alone = model.get("store") ? 0 : Math.max(0, model.get("count"));
+    channels = frame
+      ? channelOrder(frame, model.get("order"), model.get("reference"))
+      : Array.from({ length: alone }, (_, channel) => channel);
+    order.hidden = !frame;
+    show();
   }
 
   function go(/** @type {number} */ position) {
@@ -106,15 +83,19 @@ async function renderSlider({ model, el, signal, host }) {
 
   // Playing: each step waits for its turn after the last change, so that a second view of the same
   // slider, or a hand on it, restarts the wait instead of doubling the pace.
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let timer = 0;
   function tick() {
     clearTimeout(timer);
     if (!model.get("playing") || signal.aborted) return;
-    timer = setTimeout(() => {
-      const next = positionOf() + 1;
-      if (next < channels.length) go(next);
-      if (next >= channels.length - 1) setTrait(model, "playing", false);
-    }, 1000 / model.get("speed"));
+    timer = setTimeout(
+      () => {
+        const next = positionOf() + 1;
+        if (next < channels.length) go(next);
+        if (next >= channels.length - 1) setTrait(model, "playing", false);
+      },
+      playPause(model.get("speed"), calm.matches),
+    );
   }
   function showPlaying() {
     const playing = model.get("playing");
@@ -132,71 +113,29 @@ async function renderSlider({ model, el, signal, host }) {
     },
     { signal },
   );
+  track.node.addEventListener("pointerdown", () => setTrait(model, "playing", false), { signal });
   signal.addEventListener("abort", () => clearTimeout(timer));
-
-  let pointer = 0;
-  const followPointer = throttle(() => {
-    const box = track.getBoundingClientRect();
-    const at = Math.floor(((pointer - box.left) / box.width) * channels.length);
-    go(Math.max(0, Math.min(channels.length - 1, at)));
-  }, signal);
-  const drag = (/** @type {PointerEvent} */ event) => {
-    pointer = event.clientX;
-    followPointer();
-  };
-  track.addEventListener(
-    "pointerdown",
-    (event) => {
-      if (event.button !== 0) return;
-      track.setPointerCapture(event.pointerId);
-      setTrait(model, "playing", false);
-      drag(event);
-    },
-    { signal },
-  );
-  track.addEventListener(
-    "pointermove",
-    (event) => track.hasPointerCapture(event.pointerId) && drag(event),
-    { signal },
-  );
-  track.addEventListener(
-    "keydown",
-    (event) => {
-      if (!channels.length || event.altKey || event.ctrlKey || event.metaKey) return;
-      const position = stepSlider(event.key, positionOf(), channels.length);
-      if (position < 0) return;
-      event.preventDefault();
-      go(position);
-    },
-    { signal },
-  );
 
   onChange(
     model,
     ["value"],
     () => {
-      showThumb();
+      show();
       tick();
     },
     signal,
   );
-  onChange(model, ["description"], showThumb, signal);
-  onChange(model, ["order", "count"], arrange, signal);
+  onChange(model, ["description"], show, signal);
+  onChange(model, ["order", "reference", "count"], arrange, signal);
   onChange(model, ["playing", "speed"], showPlaying, signal);
-  const resized = new ResizeObserver(() => {
-    width = track.clientWidth;
-    showBars();
-  });
-  resized.observe(track);
-  signal.addEventListener("abort", () => resized.disconnect());
   showPlaying();
   arrange();
 
   await followFrame({ model, host, signal }, (now) => {
     if (now.state === "busy") return;
-    strength = now.state === "ready" ? now.frame.strength : null;
+    frame = now.state === "ready" ? now.frame : null;
     arrange();
-    if (strength && model.get("value") >= strength.length) go(strength.length - 1);
+    if (frame && model.get("value") >= frame.channels) go(channels.indexOf(frame.channels - 1));
   });
 }
 

@@ -8,7 +8,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from ._base import Widget, clamp_index, module
+from ._base import ORDERS, Widget, clamp_index, module
 
 _SLOWEST, _FASTEST = 0.1, 60.0
 
@@ -26,9 +26,12 @@ class ChannelSlider(Widget, ipywidgets.ValueWidget):
         layer: Path of the layer; `""` for none.
         count: Number of channels where there is no store. Defaults to 0.
         value: Index of the channel, whatever the order.
-        order: Of the channels along the slider, `"index"` or `"strength"`. Defaults to `"index"`.
+        order: Of the channels along the slider, as in `ActivationMap`. Defaults to `"index"`.
+        reference: Channel that similarity is measured to; -1 for the one
+            shown when it is asked for.
         playing: Whether it is walking through the channels; stops at the last one.
-        speed: Channels a second while playing, 0.1…60. Defaults to 8.
+        speed: Channels a second while playing, 0.1…60, but no more than 2 where the system asks for
+            reduced motion. Defaults to 8.
         description: What is read out as its name. Defaults to `""`, "Channel".
 
     Example:
@@ -44,9 +47,8 @@ class ChannelSlider(Widget, ipywidgets.ValueWidget):
     layer = traitlets.Unicode("").tag(sync=True, echo_update=False)
     count = traitlets.Int(0).tag(sync=True)
     value = traitlets.Int(0).tag(sync=True, echo_update=False)
-    order = traitlets.Enum(["index", "strength"], default_value="index").tag(
-        sync=True, echo_update=False
-    )
+    order = traitlets.Enum(ORDERS, default_value="index").tag(sync=True, echo_update=False)
+    reference = traitlets.Int(-1).tag(sync=True, echo_update=False)
     playing = traitlets.Bool(False).tag(sync=True)
     speed = traitlets.Float(8.0).tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)
@@ -59,6 +61,10 @@ class ChannelSlider(Widget, ipywidgets.ValueWidget):
     @traitlets.observe("count")
     def _follow_count(self, _change: Any) -> None:
         self.value = clamp_index(self.value, None if self.store else self.count)
+
+    @traitlets.validate("reference")
+    def _clamp_reference(self, proposal: dict[str, Any]) -> int:
+        return max(-1, proposal["value"])
 
     @traitlets.validate("count")
     def _clamp_count(self, proposal: dict[str, Any]) -> int:

@@ -115,6 +115,23 @@ export const MARK_NAMES = {
 };
 
 /**
+ * The bytes of a channel that lie inside a range: the first and the last.
+ * @param {number} low of the channel
+ * @param {number} high of the channel
+ * @param {[number, number]} range
+ * @returns {[first: number, last: number]}
+ */
+export function insideCodes(low, high, range) {
+  // Of the range's own width, so that a range rounded to float32 clips nothing.
+  const slack = 1e-6 * (range[1] - range[0]);
+  const valueAt = (/** @type {number} */ code) => low + (code / TOP_CODE) * (high - low);
+  let [first, last] = [0, TOP_CODE];
+  while (first <= TOP_CODE && valueAt(first) < range[0] - slack) first++;
+  while (last >= 0 && valueAt(last) > range[1] + slack) last--;
+  return [first, last];
+}
+
+/**
  * Which bytes of a channel need a mark, because their colour does not tell their value.
  * @param {number} low of the channel
  * @param {number} high of the channel
@@ -122,13 +139,11 @@ export const MARK_NAMES = {
  * @returns {(Mark | "")[]}
  */
 export function channelMarks(low, high, range) {
-  // Of the range's own width, so that a range rounded to float32 clips nothing.
-  const slack = 1e-6 * (range[1] - range[0]);
+  const [first, last] = insideCodes(low, high, range);
   return Array.from({ length: 256 }, (_, code) => {
     if (code > TOP_CODE) return /** @type {Mark[]} */ (["minus", "plus", "nan"])[code - 253];
-    const value = low + (code / TOP_CODE) * (high - low);
-    if (value < range[0] - slack) return "below";
-    return value > range[1] + slack ? "above" : "";
+    if (code < first) return "below";
+    return code > last ? "above" : "";
   });
 }
 

@@ -233,19 +233,6 @@ export function formatShare(share) {
 }
 
 /**
- * The channels in the order they are shown: by index, or the strongest first (NaN last).
- * @param {Float32Array} strength
- * @param {string} order `"index"` or `"strength"`
- * @returns {number[]}
- */
-export function channelOrder(strength, order) {
-  const channels = Array.from(strength, (_, channel) => channel);
-  if (order !== "strength") return channels;
-  const rank = (/** @type {number} */ c) => (Number.isNaN(strength[c]) ? -Infinity : strength[c]);
-  return channels.sort((a, b) => rank(b) - rank(a));
-}
-
-/**
  * A drop-down for one trait.
  * @param {any} model
  * @param {string} trait
@@ -269,15 +256,31 @@ export function traitSelect(model, trait, label, options, signal) {
 }
 
 /**
- * The drop-down for the order of the channels.
+ * A drop-down for a trait that is a number; one that is none of the choices is added to them.
  * @param {any} model
+ * @param {string} trait
+ * @param {{ label: string, title?: string, choices: number[], text: (value: number) => string,
+ *   choose?: (value: number) => void }} options
  * @param {AbortSignal} signal
  */
-export function orderSelect(model, signal) {
-  /** @type {[string, string][]} */
-  const options = [
-    ["index", "by index"],
-    ["strength", "by strength"],
-  ];
-  return traitSelect(model, "order", "Order of the channels", options, signal);
+export function numberSelect(
+  model,
+  trait,
+  { label, title = label, choices, text, choose },
+  signal,
+) {
+  const select = element("select", { class: "rw-select", "aria-label": label, title });
+  const show = () => {
+    const now = model.get(trait);
+    const values = [...new Set([...choices, now])].sort((a, b) => a - b);
+    select.replaceChildren(
+      ...values.map((value) => element("option", { value, text: text(value) })),
+    );
+    select.value = String(now);
+  };
+  const take = choose ?? ((/** @type {number} */ value) => setTrait(model, trait, value));
+  select.addEventListener("change", () => take(Number(select.value)), { signal });
+  onChange(model, [trait], show, signal);
+  show();
+  return select;
 }

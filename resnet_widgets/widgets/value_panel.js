@@ -11,7 +11,14 @@ import {
 import { histogram, layerHistogram, vectorHistogram } from "./histograms.js";
 import { axisOf, rangeHistogram } from "./range_histogram.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, sharesRange } from "./ranges.js";
-import { element, formatShare, formatShort, onChange, traitSelect } from "./shared.js";
+import {
+  element,
+  formatShare,
+  formatShort,
+  numberSelect,
+  onChange,
+  traitSelect,
+} from "./shared.js";
 
 const BINS = 42;
 const CLIPS = [0, 0.1, 1, 2, 5];
@@ -74,11 +81,18 @@ function rangeControls(model, signal) {
     title: "Range around zero: the same distance below as above",
     "aria-label": "Range around zero",
   });
-  const clip = element("select", {
-    class: "rw-select",
-    "aria-label": "Clipping",
-    title: "Cells cut off at each end of the range, in percent; they are marked",
-  });
+  const clip = numberSelect(
+    model,
+    "clip",
+    {
+      label: "Clipping",
+      title: "Cells cut off at each end of the range, in percent; they are marked",
+      choices: CLIPS,
+      text: (percent) => (percent ? `clip ${percent} %` : "no clip"),
+      choose: (percent) => chooseRange(model, { clip: percent }),
+    },
+    signal,
+  );
   const colormap = traitSelect(
     model,
     "colormap",
@@ -93,14 +107,6 @@ function rangeControls(model, signal) {
     blend.title = blendText(model.get("blend"));
     blend.setAttribute("aria-valuetext", blend.title);
     symmetric.setAttribute("aria-pressed", String(model.get("symmetric")));
-    const now = model.get("clip");
-    const choices = [...new Set([...CLIPS, now])].sort((a, b) => a - b);
-    clip.replaceChildren(
-      ...choices.map((percent) =>
-        element("option", { value: percent, text: percent ? `clip ${percent} %` : "no clip" }),
-      ),
-    );
-    clip.value = String(now);
     colormap.options[0].text = `auto: ${colormapName("auto", model.get("symmetric"))}`;
   }
   blend.addEventListener("input", () => chooseRange(model, { blend: Number(blend.value) }), {
@@ -111,9 +117,6 @@ function rangeControls(model, signal) {
     () => chooseRange(model, { symmetric: !model.get("symmetric") }),
     { signal },
   );
-  clip.addEventListener("change", () => chooseRange(model, { clip: Number(clip.value) }), {
-    signal,
-  });
   onChange(model, RANGE_TRAITS, show, signal);
   show();
   return { mixer, row };

@@ -1,7 +1,8 @@
 // A layer that gives one number a channel, such as the predictions: all of them, and the largest.
 
 import { barChart } from "./bars.js";
-import { channelOrder, element, formatNumber, onChange, setTrait } from "./shared.js";
+import { sortedChannels } from "./orders.js";
+import { element, formatNumber, onChange, setTrait } from "./shared.js";
 
 const ROWS = 10;
 
@@ -21,7 +22,7 @@ export function vectorBars(model, signal) {
 
   /** The largest channels and the chosen one, each once. */
   function rowsOf(/** @type {Float32Array} */ values, /** @type {number} */ chosen) {
-    const rows = channelOrder(values, "strength").slice(0, ROWS);
+    const rows = sortedChannels(values).slice(0, ROWS);
     if (!rows.includes(chosen)) rows.push(chosen);
     return rows;
   }

@@ -93,7 +93,7 @@ def test_a_burst_of_moves_sets_the_value_once_a_frame(show_slider):
             { pointerId: 1, clientX: box.left + share * box.width }));
           track.hasPointerCapture = () => true;
           await new Promise(requestAnimationFrame);
-          for (let i = 0; i < 100; i++) move((i + 0.5) / 100);
+          for (let i = 0; i < 100; i++) move((i + 0.6) / 100);
         }"""
     )
     page.wait_for_function("() => stub.models.shown.get('value') === 199")
@@ -106,8 +106,8 @@ def test_the_thumb_is_the_bar_of_its_channel(show_slider):
     place = thumb.bounding_box()
     center = (place["x"] + place["width"] / 2 - box["x"]) / box["width"]
     assert center == pytest.approx(5.5 / 8, abs=0.01)
-    share = thumb.evaluate("(thumb) => Number(thumb.style.getPropertyValue('--rw-share'))")
-    assert share == pytest.approx(1 / 6, rel=1e-6)
+    edge = thumb.evaluate("(thumb) => parseFloat(thumb.style.getPropertyValue('--rw-from'))")
+    assert 1 - edge / 100 == pytest.approx(1 / 6, rel=1e-6)
     path = page.locator(".rw-bars path").get_attribute("d")
     heights = [float(part.split("v-")[1].split("h")[0]) for part in path.split("M")[1:7]]
     assert heights == sorted(heights, reverse=True)
@@ -184,3 +184,25 @@ def test_a_view_that_is_gone_listens_to_nothing(show_slider):
     page = show_slider()
     page.evaluate("stub.end()")
     assert page.evaluate("stub.models.shown.listening()") == 0
+
+
+def test_the_speed_can_be_chosen(show_slider):
+    page = show_slider(speed=3.0)
+    speed = page.get_by_label("Channels a second")
+    expect(speed.locator("option:checked")).to_have_text("3 / s")
+    speed.select_option("16")
+    assert page.evaluate("stub.models.shown.get('speed')") == 16
+    assert page.evaluate("stub.models.shown.saved") == [{"speed": 16}]
+
+
+def test_similarity_is_to_the_channel_it_was_asked_for(show):
+    rng = np.random.default_rng(0)
+    frames = {"conv": rng.normal(size=(4, 4, 6))}
+    page = show("channel_slider.js", ChannelSlider, frames, layer="conv", value=2)
+    page.wait_for_selector("[aria-valuetext*=strength]")
+    page.get_by_label("Order of the channels").select_option("similarity")
+    slider = page.get_by_role("slider")
+    expect(slider).to_have_attribute("aria-valuenow", "0")
+    order = [2, *press(page, *["ArrowRight"] * 5)]
+    planes = frames["conv"].reshape(-1, 6).T
+    assert order == list(np.argsort(-np.corrcoef(planes)[2]))

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { channelColors, colormapTable } from "../../resnet_widgets/widgets/colors.js";
-import { Frame } from "../../resnet_widgets/widgets/frame_store.js";
 import {
   histogram,
   layerHistogram,
@@ -21,17 +20,7 @@ import {
   sharesRange,
 } from "../../resnet_widgets/widgets/ranges.js";
 import { blendText } from "../../resnet_widgets/widgets/value_panel.js";
-
-/** A frame of channels given as `[low, high, codes]`, one row high. */
-function frameOf(channels, zeros = channels.map(() => 0)) {
-  const count = channels.length;
-  const width = channels[0][2].length;
-  const bytes = new Uint8Array(16 * count + count * width);
-  const floats = [0, 1].flatMap((end) => channels.map((channel) => channel[end]));
-  bytes.set(new Uint8Array(Float32Array.from([...floats, ...zeros, ...zeros]).buffer));
-  for (const [i, [, , codes]] of channels.entries()) bytes.set(codes, 16 * count + i * width);
-  return new Frame("x", [1, width, count], new DataView(bytes.buffer));
-}
+import { frameOf } from "./frames.js";
 
 const CHOICE = { blend: 0, symmetric: false, clip: 0, limits: [] };
 const frame = frameOf([

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import {
-  channelOrder,
   followFrame,
   formatNumber,
   formatShape,
@@ -93,12 +92,6 @@ test("following a pointer starts at once, then once a frame, and ends where it e
   position = 9;
   follow();
   assert.deepEqual(seen, [1, 3, 9]);
-});
-
-test("channels by strength: strongest first, equals by index, NaN last", () => {
-  const strength = Float32Array.of(1, NaN, 3, -2, 3);
-  assert.deepEqual(channelOrder(strength, "strength"), [2, 4, 0, 3, 1]);
-  assert.deepEqual(channelOrder(strength, "index"), [0, 1, 2, 3, 4]);
 });
 
 test("numbers as people write them", () => {

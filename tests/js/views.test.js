@@ -2,9 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { titleOf } from "../../resnet_widgets/widgets/activation_map.js";
 import { barPath, columnValues } from "../../resnet_widgets/widgets/bars.js";
-import { sheetLayout, walkSheet } from "../../resnet_widgets/widgets/channel_sheet.js";
-import { stepSlider } from "../../resnet_widgets/widgets/channel_slider.js";
+import { playPause } from "../../resnet_widgets/widgets/channel_slider.js";
+import { stepSlider } from "../../resnet_widgets/widgets/channel_track.js";
 import { blockValue, cursorCells, readingOf } from "../../resnet_widgets/widgets/cursor.js";
+import {
+  clampZoom,
+  rowsToPaint,
+  sheetLayout,
+  tileAt,
+  walkSheet,
+} from "../../resnet_widgets/widgets/sheet_layout.js";
 import { columnNames } from "../../resnet_widgets/widgets/stage_viewer.js";
 import { channelNote } from "../../resnet_widgets/widgets/value_panel.js";
 
@@ -55,6 +62,34 @@ test("tiles have the shape of the planes", () => {
 
 test("a sheet narrower than a tile still has one column", () => {
   assert.deepEqual(sheetLayout(2, 10, 1).tileWidth, 10);
+});
+
+test("zoom makes tiles larger, in rows that still fill the width, up to the width", () => {
+  for (const zoom of [0.5, Math.SQRT2, 4]) {
+    const fitted = sheetLayout(256, 836, 1);
+    const { columns, rows, tileWidth, pitch } = sheetLayout(256, 836, 1, zoom);
+    const end = Math.round((columns - 1) * pitch) + tileWidth;
+    assert.ok(end >= 834 && end <= 836 && columns * rows >= 256, `${zoom}: ${end}`);
+    const grown = tileWidth / fitted.tileWidth;
+    assert.ok(grown > 0.9 * zoom && grown < 1.35 * zoom, `${zoom}: ${grown}`);
+  }
+  assert.deepEqual(sheetLayout(256, 836, 1, 16).columns, 1);
+  assert.equal(sheetLayout(3, 836, 1, 2).tileWidth, 144);
+  assert.deepEqual([clampZoom(0.1), clampZoom(99), clampZoom(2.23456)], [0.5, 16, 2.235]);
+});
+
+test("what is painted is what is in view, and as much again around it", () => {
+  const layout = sheetLayout(2048, 836, 1);
+  const pitch = layout.tileHeight + 2;
+  assert.deepEqual(rowsToPaint(layout, 0, 240), [0, Math.ceil(480 / pitch)]);
+  const [first, end] = rowsToPaint(layout, 1000, 240);
+  assert.ok(first * pitch <= 760 && (first + 1) * pitch > 760 && end * pitch >= 1480);
+  assert.equal(rowsToPaint(layout, 1e6, 240)[1], layout.rows);
+  assert.deepEqual(tileAt(layout, layout.columns + 1), { x: Math.round(layout.pitch), y: pitch });
+});
+
+test("those who want no motion get two channels a second at most", () => {
+  assert.deepEqual([playPause(8, false), playPause(8, true), playPause(1, true)], [125, 500, 1000]);
 });
 
 test("keys walk the sheet and stay inside", () => {
@@ -114,15 +149,18 @@ test("a channel without structure says so", () => {
   assert.equal(note(3), "");
 });
 
-test("the title says which channel of how many, and how many are dead", () => {
+test("the title says which channel of how many, or in which order", () => {
   const model = (state) => ({ get: (name) => ({ layer: "conv", order: "index", ...state })[name] });
   const shown = { channels: 4, zeros: Float32Array.of(1, 0.5, 0, 1), isVector: false };
   const [layer, facts] = titleOf(model({ mode: "single", channel: 9 }), shown);
   assert.deepEqual([layer, facts.flat().join("")], ["conv", "ch 3 of 4"]);
-  assert.deepEqual(titleOf(model({ mode: "grid", order: "strength" }), shown), [
-    "All 4 channels",
-    ["sorted by strength", " · 2 dead"],
-  ]);
+  const order = (name, reference) =>
+    titleOf(model({ mode: "grid", order: name, reference }), shown)[1].join("");
+  assert.equal(titleOf(model({ mode: "grid" }), shown)[0], "All 4 channels");
+  assert.deepEqual(
+    [order("index"), order("zeros"), order("similarity", 3)],
+    ["by index", "sorted by share of zeros", "sorted like ch 3"],
+  );
   assert.deepEqual(titleOf(model({ mode: "grid" }), { channels: 9, isVector: true }), [
     "conv",
     ["9 values"],
