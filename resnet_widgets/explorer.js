@@ -11,6 +11,7 @@ import {
   toggle,
   waitingCard,
 } from "./widgets/explorer_parts.js";
+import { watchKernel } from "./widgets/lifeline.js";
 import { look, photoView } from "./widgets/photo_view.js";
 import {
   becomeRoot,
@@ -97,6 +98,7 @@ async function renderExplorer({ model, el, signal, host }) {
 
   const header = headerOf(model, signal);
   const notes = element("div", { class: "rw-note", role: "status", hidden: true });
+  const gone = element("div", { class: "rw-error", role: "alert", hidden: true });
   const waiting = waitingCard(model, signal);
   const help = helpCard();
   const photo = photoView(signal, (at) => {
@@ -111,6 +113,8 @@ async function renderExplorer({ model, el, signal, host }) {
   });
   const sees = element("span");
   const photoBox = titled(element("span", { text: "Photo" }), sees, photo.node);
+  const photoNotes = element("div", { class: "rw-photo-notes" });
+  photoBox.append(photoNotes);
   const mapBox = element("div");
   const facts = element("div", { class: "rw-explorer-facts" });
   const values = element("div");
@@ -138,7 +142,7 @@ async function renderExplorer({ model, el, signal, host }) {
   );
   const body = element("div", { class: "rw-explorer-body" }, treePart, main, empty);
   const footer = footerOf();
-  el.append(header.node, errorLine(model, signal), notes, waiting, body, footer.node, help);
+  el.append(header.node, errorLine(model, signal), gone, notes, waiting, body, footer.node, help);
 
   share("layer", [
     [tree, "selected"],
@@ -177,6 +181,8 @@ async function renderExplorer({ model, el, signal, host }) {
     const note = model.get("about").note ?? "";
     notes.textContent = note;
     notes.hidden = !note || header.note.getAttribute("aria-expanded") !== "true";
+    photoNotes.textContent = (model.get("picture").notes ?? []).join("; ");
+    photoNotes.hidden = !photoNotes.textContent;
     const [height, width] = model.get("about").size ?? [1, 1];
     photo.setAspect(width / height);
     // A vector has no channels to lay out beside the bars that show it already.
@@ -224,13 +230,28 @@ async function renderExplorer({ model, el, signal, host }) {
     if (signal.aborted || message.photo !== model.get("photo")) bitmap.close();
     else photo.show(bitmap, model.get("picture"));
   }
+  const kernel = watchKernel(
+    model,
+    (message) => {
+      gone.textContent = message;
+      gone.hidden = !message;
+      // What was picked has not arrived.
+      if (message) models.picker.set("busy", false);
+    },
+    signal,
+  );
   model.on("msg:custom", receive);
   signal.addEventListener("abort", () => model.off("msg:custom", receive));
 
-  onChange(model, ["photo", "status", "about", "layer"], arrange, signal);
+  onChange(model, ["photo", "picture", "status", "about", "layer"], arrange, signal);
   onChange(tree, ["layers"], arrange, signal);
   onChange(model, ["cursor", "layer", "channel", "about"], mark, signal);
-  followFrame({ model: map, host, signal }, mark);
+  followFrame({ model: map, host, signal }, ({ state }) => {
+    mark();
+    if (state === "busy") kernel.asked();
+    else kernel.answered();
+  });
+  onChange(models.picker, ["busy"], () => models.picker.get("busy") && kernel.asked(), signal);
   onChange(model, ["layer"], stayInRange, signal);
   // Later, because the views ask for what they show in a microtask, and theirs goes first.
   onChange(model, ["layer", "photo"], () => setTimeout(fetchAhead), signal);

@@ -468,11 +468,13 @@ class Explorer(Widget):
             return
         self.error = ""
         self.picker.busy = True
-        self._submit(lambda task: self._open_picked(name, source), "pick")
+        notes = (self.picker.note,) if self.picker.note else ()
+        self._submit(lambda task: self._open_picked(name, source, notes), "pick")
 
-    def _open_picked(self, name: str, source: Any) -> None:
+    def _open_picked(self, name: str, source: Any, notes: tuple[str, ...]) -> None:
         try:
-            image = dataclasses.replace(load_image(source), source=name)
+            image = load_image(source)
+            image = dataclasses.replace(image, source=name, notes=(*notes, *image.notes))
         finally:
             self.picker.update(busy=False)
         self.update(image=image)
@@ -481,6 +483,8 @@ class Explorer(Widget):
         kind = content.get("kind") if isinstance(content, dict) else None
         if kind == "picture":
             self._send_picture(content.get("photo"))
+        elif kind == "ping":
+            self.send({"kind": "pong"})
         elif kind == "cancel":
             self._worker.cancel()
         elif kind == "retry" and self.cache is None:

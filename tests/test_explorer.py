@@ -323,10 +323,13 @@ def test_a_picked_photo_is_looked_at(make):
     explorer.predictions = []
     file = io.BytesIO()
     Image.fromarray(PHOTO[:, ::-1]).save(file, "PNG")
-    explorer.picker._handle_custom_msg({"kind": "photo", "name": "mine.png"}, [file.getvalue()])
+    explorer.picker._handle_custom_msg(
+        {"kind": "photo", "name": "mine.png", "note": "reduced"}, [file.getvalue()]
+    )
     done(explorer)
     assert explorer.image.source == "mine.png"
     assert explorer.picture["name"] == "mine.png"
+    assert explorer.picture["notes"][0] == "reduced"
 
 
 def test_a_picked_file_that_is_no_picture_is_an_error_and_the_photo_stays(make):

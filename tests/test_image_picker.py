@@ -74,6 +74,17 @@ def test_names_lose_folders_and_what_cannot_be_printed(picker, name, shown):
     assert picker.name == shown
 
 
+def test_what_the_page_did_to_the_photo_is_noted_until_the_next_one(picker):
+    comm = StubComm(picker)
+    note = "reduced from 6000 × 4000 to 2048 × 1365"
+    comm.page_sends({"kind": "photo", "name": "x.png", "note": f"{note}\n\u202e"}, [b"x"])
+    assert picker.note == note
+    comm.page_sends({"kind": "photo", "name": "x.png", "note": 7 * "x" * 100}, [b"x"])
+    assert len(picker.note) == 200
+    comm.page_sends({"kind": "sample", "name": "cat.jpg"})
+    assert picker.note == ""
+
+
 def test_what_a_callback_raises_is_shown_and_the_others_still_run(picked):
     picker = ImagePicker()
     picker.on_pick(lambda name, data: 1 / 0)
@@ -125,9 +136,11 @@ def test_a_closed_picker_lets_go_of_its_callbacks(picker, picked):
 
 def test_the_page_sets_errors_only(picker):
     comm = StubComm(picker)
-    comm.page_sets(error="dog.txt: not a picture", busy=True, name="x", samples=["/etc/passwd"])
+    comm.page_sets(
+        error="dog.txt: not a picture", busy=True, name="x", note="x", samples=["/etc/passwd"]
+    )
     assert picker.error == "dog.txt: not a picture"
-    truth = {"busy": False, "name": "", "samples": ["cat.jpg", "__proto__"]}
+    truth = {"busy": False, "name": "", "note": "", "samples": ["cat.jpg", "__proto__"]}
     assert {name: getattr(picker, name) for name in truth} == truth
     assert {name: comm.page_has()[name] for name in truth} == truth
 

@@ -8,13 +8,17 @@ const LARGE = 6_000_000;
 export const MAX_BYTES = 7_500_000;
 
 const FORMATS = ["png", "jpeg", "webp", "gif", "bmp", "tiff"];
+const USE = "use PNG, JPEG, WebP, GIF, BMP or TIFF";
+
+/** @param {Uint8Array} head @param {number} [start] @param {number} [end] */
+const textOf = (head, start, end) => String.fromCharCode(...head.subarray(start, end));
 
 /**
- * Format of a picture by its first 12 bytes, or `""` if it is none that can be opened.
- * @param {Uint8Array} head
+ * Format of a picture by its first bytes, or `""` if it is none that can be opened.
+ * @param {Uint8Array} head  12 bytes or more
  */
 export function formatOf(head) {
-  const text = String.fromCharCode(...head);
+  const text = textOf(head);
   if (text.startsWith("\x89PNG\r\n\x1a\n")) return "png";
   if (text.startsWith("\xff\xd8\xff")) return "jpeg";
   if (text.startsWith("RIFF") && text.slice(8, 12) === "WEBP") return "webp";
@@ -22,6 +26,26 @@ export function formatOf(head) {
   if (text.startsWith("BM")) return "bmp";
   if (text.startsWith("II*\0") || text.startsWith("MM\0*")) return "tiff";
   return "";
+}
+
+/**
+ * Why a file cannot be opened, and what to do, by its first bytes: a name proves nothing.
+ * @param {Uint8Array} head  up to 512 bytes
+ */
+export function refusalOf(head) {
+  const text = textOf(head);
+  const brand = text.slice(4, 8) === "ftyp" ? text.slice(8, 12) : "";
+  if (head.length === 0) return "The file is empty.";
+  if (/^(hei|hev|mif1|msf1)/.test(brand)) {
+    return "HEIC, the format of phones, cannot be opened here. Save it as JPEG and pick that.";
+  }
+  if (/^avi[fs]/.test(brand)) return "AVIF cannot be opened here. Save it as JPEG and pick that.";
+  if (/<svg[\s>]/i.test(text)) {
+    return "SVG is a drawing, not pixels. Save it as PNG and pick that.";
+  }
+  if (text.startsWith("%PDF")) return `A PDF is not a picture: ${USE}.`;
+  if (brand) return `A video is not a picture: ${USE}.`;
+  return `Not a picture that can be opened: ${USE}.`;
 }
 
 /**
@@ -42,13 +66,14 @@ export function reducedSize(width, height, bytes) {
 /**
  * @param {HTMLCanvasElement} canvas
  * @param {string} type
+ * @param {number} [quality]
  * @returns {Promise<Blob>}
  */
-function encode(canvas, type) {
+function encode(canvas, type, quality) {
   return new Promise((resolve, reject) => {
     const done = (/** @type {Blob | null} */ blob) =>
       blob ? resolve(blob) : reject(new Error("The browser could not make this picture smaller."));
-    canvas.toBlob(done, type, 0.92);
+    canvas.toBlob(done, type, quality);
   });
 }
 
@@ -76,27 +101,36 @@ async function reduce(bitmap, { width, height }) {
     context.fillStyle = "#fff";
     context.fillRect(0, 0, width, height);
   }
-  return encode(canvas, "image/jpeg");
+  const good = await encode(canvas, "image/jpeg", 0.92);
+  // Only noise is still this large; there a lower quality cannot be seen.
+  return good.size <= LARGE ? good : encode(canvas, "image/jpeg", 0.75);
 }
 
 /**
  * The bytes to send for a file: its own, or those of a smaller picture.
  * @param {File} file
- * @returns {Promise<ArrayBuffer>}
+ * @returns {Promise<{ bytes: ArrayBuffer, note: string }>}  the note tells what was done to it
  * @throws {Error} if it is no picture, or too large to be sent
  */
 async function prepare(file) {
-  const format = formatOf(new Uint8Array(await file.slice(0, 12).arrayBuffer()));
-  if (!format)
-    throw new Error("Not a picture that can be opened: use PNG, JPEG, WebP, GIF, BMP or TIFF.");
+  // A folder that was dropped looks like a file until it is read.
+  const head = await file
+    .slice(0, 512)
+    .arrayBuffer()
+    .catch(() => {
+      throw new Error("It cannot be read. A folder? Pick one picture in it.");
+    });
+  const start = new Uint8Array(head);
+  if (!formatOf(start.subarray(0, 12))) throw new Error(refusalOf(start));
   // What the browser cannot decode, such as TIFF, the kernel may.
   const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" }).catch(
     () => null,
   );
   const size = bitmap && reducedSize(bitmap.width, bitmap.height, file.size);
   const blob = size ? await reduce(bitmap, size) : file;
+  const note = size ? reductionOf(bitmap, size) : "";
   bitmap?.close();
-  if (blob.size <= MAX_BYTES) return blob.arrayBuffer();
+  if (blob.size <= MAX_BYTES) return { bytes: await blob.arrayBuffer(), note };
   const [has, most] = [blob.size, MAX_BYTES].map((bytes) => (bytes / 1e6).toFixed(1));
   throw new Error(
     `Too large to send: ${has} MB, at most ${most} MB. Save it as JPEG, or load it by its path in Python.`,
@@ -104,18 +138,29 @@ async function prepare(file) {
 }
 
 /**
+ * What was done to a picture before it was sent.
+ * @param {{ width: number, height: number }} from
+ * @param {{ width: number, height: number }} to
+ */
+export function reductionOf(from, to) {
+  const [before, after] = [from, to].map(({ width, height }) => `${width} × ${height}`);
+  return before === after ? "compressed as JPEG" : `reduced from ${before} to ${after}`;
+}
+
+/**
  * Sends pictures to the kernel. When one is picked while another is being prepared, only the new one
- * goes.
+ * goes, whichever view or drop target they came by: whose turn it is stands in the model that all of
+ * them share. The kernel does not know the name `turn` and drops it.
  * @param {any} model
  */
 function sender(model) {
-  let latest = 0;
   // Shown at once; the kernel, whose word counts, answers with its own.
   const begin = () => {
+    const turn = (model.get("turn") ?? 0) + 1;
+    model.set("turn", turn);
     model.set("error", "");
     model.set("busy", true);
-    latest += 1;
-    return latest;
+    return () => model.get("turn") === turn;
   };
   return {
     /** @param {string} name */
@@ -123,18 +168,30 @@ function sender(model) {
       begin();
       model.send({ kind: "sample", name });
     },
-    /** @param {File | undefined | null} file */
-    async photo(file) {
+    /** The first of some files. @param {Iterable<File>} files */
+    async photos(files) {
+      const [file, ...others] = files;
       if (!file) return;
-      const turn = begin();
+      const isTurn = begin();
+      const first = others.length ? `the first of ${others.length + 1} files` : "";
       try {
-        const bytes = await prepare(file);
-        if (turn === latest) model.send({ kind: "photo", name: file.name }, undefined, [bytes]);
+        const { bytes, note } = await prepare(file);
+        if (!isTurn()) return;
+        const content = {
+          kind: "photo",
+          name: file.name,
+          note: [first, note].filter(Boolean).join(", "),
+        };
+        model.send(content, undefined, [bytes]);
       } catch (error) {
-        if (turn !== latest) return;
+        if (!isTurn()) return;
         model.set("busy", false);
         const reason = error instanceof Error ? error.message : String(error);
-        setTrait(model, "error", `${file.name}: ${reason}`);
+        setTrait(
+          model,
+          "error",
+          [file.name || "picture", first, reason].filter(Boolean).join(": "),
+        );
       }
     },
   };
@@ -143,7 +200,7 @@ function sender(model) {
 /**
  * Lets files be dropped on `target`, and pasted while it has the focus.
  * @param {HTMLElement} target
- * @param {(file: File) => void} take
+ * @param {(files: File[]) => void} take
  * @param {AbortSignal} signal
  */
 function takeFiles(target, take, signal) {
@@ -164,11 +221,11 @@ function takeFiles(target, take, signal) {
   });
   const taken = (/** @type {Event} */ event, /** @type {DataTransfer | null} */ data) => {
     target.classList.remove("rw-drop");
-    const file = data?.files[0];
-    if (!file) return;
+    const files = [...(data?.files ?? [])];
+    if (files.length === 0) return;
     event.preventDefault();
     event.stopPropagation();
-    take(file);
+    take(files);
   };
   on("drop", (event) => taken(event, event.dataTransfer));
   on("paste", (event) => taken(event, event.clipboardData));
@@ -176,19 +233,19 @@ function takeFiles(target, take, signal) {
 
 /** @param {{ model: any }} context */
 function initialize({ model }) {
-  const send = sender(model);
+  const { photos } = sender(model);
   return {
     /**
      * Sends a picture as if it had been picked.
      * @param {File} file
      */
-    take: (file) => send.photo(file),
+    take: (file) => photos([file]),
     /**
      * Makes another element a place to drop and paste pictures.
      * @param {HTMLElement} target
      * @param {AbortSignal} signal
      */
-    dropTarget: (target, signal) => takeFiles(target, send.photo, signal),
+    dropTarget: (target, signal) => takeFiles(target, photos, signal),
   };
 }
 
@@ -221,7 +278,8 @@ function render({ model, el, signal }) {
     menu.hidden = samples.length === 0;
     menu.selectedIndex = samples.indexOf(name) + 1;
     el.setAttribute("aria-busy", String(busy));
-    status.textContent = busy ? "Opening…" : samples.includes(name) ? "" : name;
+    const own = samples.includes(name) ? "" : name;
+    status.textContent = busy ? "Opening…" : [own, model.get("note")].filter(Boolean).join(": ");
     status.title = status.textContent;
   };
 
@@ -229,7 +287,7 @@ function render({ model, el, signal }) {
   input.addEventListener(
     "change",
     () => {
-      send.photo(input.files?.[0]);
+      send.photos([...(input.files ?? [])]);
       // Or the same file could not be picked again.
       input.value = "";
     },
@@ -243,8 +301,8 @@ function render({ model, el, signal }) {
     },
     { signal },
   );
-  takeFiles(el, send.photo, signal);
-  onChange(model, ["samples", "name", "busy"], show, signal);
+  takeFiles(el, send.photos, signal);
+  onChange(model, ["samples", "name", "note", "busy"], show, signal);
   show();
 }
 

@@ -18,8 +18,11 @@ _Callback = Callable[[str, bytes | None], Any]
 
 def _clean(name: Any) -> str:
     """A file name from the page as a name to show: no folders, nothing unprintable, short."""
-    leaf = re.split(r"[/\\]", str(name))[-1]
-    return "".join(c for c in leaf if c.isprintable()).strip()[:200] or "picture"
+    return _line(re.split(r"[/\\]", str(name))[-1]) or "picture"
+
+
+def _line(text: Any) -> str:
+    return "".join(c for c in str(text or "") if c.isprintable()).strip()[:200]
 
 
 class ImagePicker(Widget):
@@ -35,6 +38,7 @@ class ImagePicker(Widget):
 
     Attributes:
         name: What was picked last: the name of a file or a sample; `""` at first.
+        note: What the page did to it: `"reduced from 6000 × 4000 to 2048 × 1365"`; `""` if nothing.
         busy: Whether the picture is being worked on; for whoever takes it to set.
 
     Example:
@@ -46,6 +50,7 @@ class ImagePicker(Widget):
 
     samples = traitlets.List(traitlets.Unicode()).tag(sync=True)
     name = traitlets.Unicode("").tag(sync=True)
+    note = traitlets.Unicode("").tag(sync=True)
     busy = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, samples: Iterable[str] = (), **kwargs: Any) -> None:
@@ -71,14 +76,15 @@ class ImagePicker(Widget):
         super().close()
 
     def accepts(self, name: str, value: Any) -> bool:
-        """`samples`, `name` and `busy` are the kernel's to say."""
-        return name not in ("samples", "name", "busy") and super().accepts(name, value)
+        """`samples`, `name`, `note` and `busy` are the kernel's to say."""
+        return name not in ("samples", "name", "note", "busy") and super().accepts(name, value)
 
     def _receive(self, content: Any, buffers: list[Any]) -> None:
         """Answers a message of the page, and tells it when that is done."""
         self.error = ""
         try:
             self.name, data = self._read(content, buffers)
+            self.note = _line(content.get("note"))
         except ValueError as error:
             self.report(error)
         else:

@@ -44,6 +44,7 @@ function makeModel(state, answer) {
       for (const name of changed) emit(`change:${name}`);
     },
     receive: (content, buffers) => emit("msg:custom", content, buffers),
+    emit,
   };
   return model;
 }

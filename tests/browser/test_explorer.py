@@ -295,6 +295,38 @@ def test_errors_are_alerts(show_explorer):
     expect(page.get_by_role("alert").first).to_have_text("`image` is no picture.")
 
 
+def test_a_restarted_kernel_is_told_and_what_needs_none_goes_on(show_explorer):
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    page.evaluate("stub.models.shown.emit('comm_live_update')")
+    line = page.get_by_role("alert").filter(
+        has_text="The kernel was restarted. Run this cell again"
+    )
+    expect(line).to_be_visible()
+    wait_shown(page, "conv2_block1_out", 2)
+    page.locator(".rw-explorer").focus()
+    page.keyboard.press("ArrowRight")
+    wait_shown(page, "conv2_block1_out", 3)
+    expect(line).to_be_visible()
+    page.evaluate("stub.models.shown.receive({ kind: 'pong' }, [])")
+    expect(line).to_be_hidden()
+
+
+def test_a_photo_that_does_not_arrive_is_not_waited_for_for_ever(show_explorer):
+    page = show_explorer()
+    page.evaluate("stub.models.picker.set('busy', true)")
+    page.evaluate("stub.models.shown.emit('comm_live_update')")
+    assert trait(page, "busy", "picker") is False
+
+
+def test_what_was_done_to_a_photo_is_said_under_it(show_explorer):
+    notes = ["reduced from 6000 × 4000 to 2048 × 1365", "first frame of 3"]
+    page = show_explorer(picture={**READY["picture"], "notes": notes})
+    expect(page.get_by_text("; ".join(notes))).to_be_visible()
+    update(page, picture=READY["picture"])
+    expect(page.locator(".rw-photo-notes")).to_be_hidden()
+
+
 def test_the_note_opens(show_explorer):
     page = show_explorer()
     pill = page.get_by_role("button", name="embedded mini")

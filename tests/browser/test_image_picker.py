@@ -53,7 +53,9 @@ def pick(tmp_path):
 
 def sent(page, count=1):
     """Waits for messages to the kernel; returns each one's content and bytes, if any."""
-    page.wait_for_function("count => stub.models.shown.sent.length >= count", arg=count)
+    page.wait_for_function(
+        "count => stub.models.shown.sent.length >= count", arg=count, timeout=60_000
+    )
     messages = page.evaluate("""() => {
       const encode = (buffer) => {
         const letters = Array.from(new Uint8Array(buffer), (byte) => String.fromCharCode(byte));
@@ -82,7 +84,7 @@ def test_a_small_picture_travels_as_it_is(picker, pick, format):
     page = picker()
     data = encoded(picture(40, 30), format)
     pick(page, data, "small.x")
-    assert sent(page) == [({"kind": "photo", "name": "small.x"}, [data])]
+    assert sent(page) == [({"kind": "photo", "name": "small.x", "note": ""}, [data])]
     expect(error(page)).to_be_hidden()
 
 
@@ -91,6 +93,7 @@ def test_a_large_picture_is_made_smaller_in_proportion(picker, pick):
     pick(page, encoded(picture(4096, 1024), "JPEG"), "wide.jpg")
     image, name = opened(page)
     assert (image.format, image.size, name) == ("JPEG", (2048, 512), "wide.jpg")
+    assert sent(page)[0][0]["note"] == "reduced from 4096 × 1024 to 2048 × 512"
     assert np.abs(np.asarray(image).astype(int) - 128).max() <= 2
 
 
@@ -101,6 +104,21 @@ def test_a_heavy_picture_is_encoded_anew(picker, pick):
     pick(page, data, "heavy.bmp")
     image, _ = opened(page)
     assert (image.format, image.size) == ("JPEG", (1500, 1350))
+    assert sent(page)[0][0]["note"] == "compressed as JPEG"
+
+
+def test_the_worst_picture_there_is_fits_into_a_message(picker, pick):
+    page = picker()
+    pick(page, encoded(noise(2200, 2200), "PNG"), "noise.png")
+    image, _ = opened(page)
+    assert (image.format, image.size) == ("JPEG", (2048, 2048))
+
+
+def test_the_page_says_what_was_done(picker):
+    page = picker(name="wide.jpg", note="reduced from 4096 × 1024 to 2048 × 512")
+    expect(page.get_by_role("status")).to_have_text(
+        "wide.jpg: reduced from 4096 × 1024 to 2048 × 512"
+    )
 
 
 def test_transparency_survives_where_there_is_room(picker, pick):
@@ -137,16 +155,30 @@ def test_a_reduced_photo_stands_upright(picker, pick):
     assert blue > 200 > 50 > red
 
 
+OPENS = "use PNG, JPEG, WebP, GIF, BMP or TIFF."
+
+
 @pytest.mark.parametrize(
-    ("data", "name"),
-    [(b"just text", "notes.png"), (b"", "empty.jpg"), (b"<svg></svg>", "drawing.svg")],
+    ("data", "name", "reason"),
+    [
+        (b"just text", "notes.png", f"Not a picture that can be opened: {OPENS}"),
+        (b"", "empty.jpg", "The file is empty."),
+        (
+            b"<svg></svg>",
+            "drawing.png",
+            "SVG is a drawing, not pixels. Save it as PNG and pick that.",
+        ),
+        (
+            b"\0\0\0\x18ftypheic",
+            "phone.jpg",
+            "HEIC, the format of phones, cannot be opened here. Save it as JPEG and pick that.",
+        ),
+    ],
 )
-def test_what_is_no_picture_is_refused_and_nothing_is_sent(picker, pick, data, name):
+def test_what_is_no_picture_is_refused_and_nothing_is_sent(picker, pick, data, name, reason):
     page = picker()
     pick(page, data, name)
-    expect(error(page)).to_have_text(
-        f"{name}: Not a picture that can be opened: use PNG, JPEG, WebP, GIF, BMP or TIFF."
-    )
+    expect(error(page)).to_have_text(f"{name}: {reason}")
     assert sent(page, 0) == []
     assert page.evaluate("stub.models.shown.get('busy')") is False
     assert page.evaluate("stub.models.shown.saved.at(-1).error").startswith(name), (
@@ -203,6 +235,57 @@ def test_of_two_picked_in_a_row_only_the_newer_is_sent(picker):
     assert [content["name"] for content, _ in sent(page)] == ["quick"]
 
 
+def test_a_drop_beside_the_picker_and_its_own_dialog_are_one_queue(picker, pick):
+    """Two ways to pick, one of them slow: the one that was begun last is the one that counts."""
+    page = picker()
+    page.evaluate("""async () => {
+      stub.exports.shown.dropTarget(document.body, stub.signal);
+      const canvas = new OffscreenCanvas(3000, 3000);
+      canvas.getContext("2d").fillRect(0, 0, 3000, 3000);
+      const slow = new File([await canvas.convertToBlob()], "slow.png");
+      // The picture is reduced when this is let go, and not before.
+      const decode = window.createImageBitmap;
+      window.createImageBitmap = async (...args) => {
+        if (args[0].name === "slow.png") await new Promise((done) => { window.letGo = done; });
+        return decode(...args);
+      };
+      const transfer = new DataTransfer();
+      transfer.items.add(slow);
+      document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer }));
+    }""")
+    page.wait_for_function("() => window.letGo")
+    pick(page, encoded(picture(4, 4), "PNG"), "quick.png")
+    sent(page)
+    page.evaluate("""async () => {
+      const encodes = HTMLCanvasElement.prototype.toBlob;
+      const done = new Promise((resolve) => {
+        HTMLCanvasElement.prototype.toBlob = function (heard, ...rest) {
+          encodes.call(this, (blob) => { heard(blob); setTimeout(resolve); }, ...rest);
+        };
+      });
+      window.letGo();
+      await done;
+    }""")
+    assert [content["name"] for content, _ in sent(page)] == ["quick.png"]
+
+
+def test_of_several_files_the_first_is_taken_and_the_page_says_so(picker):
+    page = picker()
+    page.evaluate(
+        """(data) => {
+          const transfer = new DataTransfer();
+          for (const name of ["one.png", "two.png", "three.png"]) {
+            transfer.items.add(new File([new Uint8Array(data)], name));
+          }
+          const event = new DragEvent("drop", { bubbles: true, dataTransfer: transfer });
+          document.querySelector(".rw-picker").dispatchEvent(event);
+        }""",
+        list(encoded(picture(4, 4), "PNG")),
+    )
+    [(content, _)] = sent(page)
+    assert content == {"kind": "photo", "name": "one.png", "note": "the first of 3 files"}
+
+
 # A drop or a paste of files as the browser would make it; `data` is null for one without files.
 TRANSFER = """([type, data, selector]) => {
   const transfer = new DataTransfer();
@@ -222,7 +305,7 @@ def test_a_picture_can_be_dropped_and_pasted(picker, way):
     page = picker()
     data = encoded(picture(4, 4), "PNG")
     assert page.evaluate(TRANSFER, [way, list(data), ".rw-picker button"])
-    assert sent(page) == [({"kind": "photo", "name": "given.png"}, [data])]
+    assert sent(page) == [({"kind": "photo", "name": "given.png", "note": ""}, [data])]
 
 
 def test_a_picture_in_the_clipboard_is_pasted_by_keyboard(picker):

@@ -105,3 +105,29 @@ def test_first_look(open_notebook):
     notebook.reload()
     explorer.wait_until_shown(*shown)
     assert notebook.evaluate("[explorer.layer, explorer.channel]") == list(shown)
+
+
+def test_a_restart_of_the_kernel_is_told_and_the_picture_stays(open_notebook):
+    notebook = open_notebook(
+        "import numpy as np\nimport resnet_widgets as rw\n"
+        "photo = np.random.default_rng(3).integers(0, 256, (64, 64, 3), np.uint8)\n"
+        "explorer = rw.explore(photo, 'mini')\nexplorer"
+    )
+    notebook.run_all()
+    explorer = ExplorerPage(notebook)
+    explorer.canvas.wait_for()
+    explorer.page.wait_for_selector(".rw-predictions li")
+    layer, channel = explorer.shown
+    gone = explorer.page.get_by_role("alert").filter(has_text="The kernel was restarted.")
+    assert not gone.is_visible()
+    notebook.server.request("POST", f"/api/kernels/{notebook.kernel_id}/restart")
+    gone.wait_for()
+    assert explorer.shown == (layer, channel)
+    explorer.slider.focus()
+    explorer.page.keyboard.press("End")
+    explorer.page.wait_for_function(
+        "(before) => document.querySelector('.rw-explorer-top canvas[data-shown]')"
+        ".dataset.shown !== before",
+        arg=f"{layer}#{channel}",
+    )
+    assert gone.is_visible()
