@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .archive import save_activations
     from .engine.activations import ActivationCache, CacheInfo, Prediction
     from .engine.graph import LayerInfo, read_layers
     from .engine.images import ImageError, InputImage, load_image
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 
 # Names are imported when first used: TensorFlow takes seconds.
 _HOMES = {
+    "save_activations": ".archive",
     "ActivationCache": ".engine.activations",
     "CacheInfo": ".engine.activations",
     "Prediction": ".engine.activations",
@@ -75,6 +77,7 @@ __all__ = [
     "plot_channels",
     "plot_stages",
     "read_layers",
+    "save_activations",
 ]
 
 

@@ -23,10 +23,13 @@ from PIL import Image
 from .engine.images import InputImage, load_image
 from .engine.worker import Task, Worker
 from .frame import Frame
+from .still import Still
 from .widgets import ActivationMap, ChannelSlider, FrameStore, ImagePicker, LayerTree, StageViewer
 from .widgets._base import Widget, clamp_cursor, clamp_index, module, traits_lock
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from .engine.activations import ActivationCache
     from .export import SavedPage
 
@@ -36,6 +39,9 @@ _MAX_PHOTOS = 8
 _MAX_AT_ONCE = 4 * 2**20
 # Longest side, in pixels, of the picture that is sent to be looked at.
 _SHOWN_SIDE = 900
+
+# Largest picture in a saved notebook, where it is a third larger.
+_STILL_BYTES = 140_000
 
 _PAGE_MAY_SET = frozenset({"layer", "channel", "cursor", "error", "_view_count"})
 
@@ -136,6 +142,7 @@ class Explorer(Widget):
         **kwargs: Any,
     ) -> None:
         self._worker = Worker(self._on_progress)
+        self._still = Still(self._draw_still)
         # Before the children, because a picture that is none must not leave widgets behind.
         image = None if image is None else load_image(image)
         self._given_cache = cache
@@ -156,6 +163,8 @@ class Explorer(Widget):
             status="Starting …",
             **kwargs,
         )
+        self.map.observe(self._refresh_still, ["colormap", "limits", "symmetric"])
+        self.stages.observe(self._refresh_still, "channels")
         self.picker.on_pick(self._on_pick)
         self.on_msg(self._on_message)
         self.image = image
@@ -168,9 +177,24 @@ class Explorer(Widget):
             f"Explorer of {name}, {self.layer or 'no layer yet'}. Run the cell to bring it to life."
         )
 
+    def _ipython_display_(self) -> None:
+        self._still.display(super()._repr_mimebundle_())
+
+    def _draw_still(self) -> bytes | None:
+        from .overview import overview_png
+
+        if self.cache is None or self.image is None or not self._is_ready():
+            return None
+        return overview_png(self._figure(), dpi=90, most=_STILL_BYTES)
+
+    @traitlets.observe("layer", "channel", "predictions")
+    def _refresh_still(self, _change: Any) -> None:
+        self._still.refresh()
+
     def close(self) -> None:
         """Ends the background work and closes all widgets; the cache goes with its last user."""
         self._worker.close()
+        self._still.close()
         with traits_lock:
             for name in ("stages", "grid", "map", "slider", "tree", "picker", "store"):
                 child = getattr(self, name)
@@ -183,7 +207,7 @@ class Explorer(Widget):
 
     # -- what the user can save --------------------------------------------------------------------
 
-    def wait(self, timeout: float = 120) -> Explorer:
+    def wait(self, timeout: float = 300) -> Explorer:
         """Waits until photo, maps and predictions are there.
 
         Args:
@@ -229,7 +253,7 @@ class Explorer(Widget):
             return False
         return self.image.fit(self.cache.input_size).digest == self.photo
 
-    def to_html(self, path: Any, *, layers: Any = None, timeout: float = 120) -> SavedPage:
+    def to_html(self, path: Any, *, layers: Any = None, timeout: float = 300) -> SavedPage:
         """Saves a page in which the explorer works with no kernel and no network.
 
         Args:
@@ -258,6 +282,52 @@ class Explorer(Widget):
         with traits_lock:
             photos = dict(self._photos)
         return save_page(path, self, self.cache, photos, layers=layers)
+
+    def to_png(self, path: Any = None, *, dpi: int = 150, timeout: float = 300) -> Path | bytes:
+        """Draws the present view as one figure: photo, map, channels, stages, predictions.
+
+        Args:
+            path: Name of the file. One that is there is replaced. Defaults to `None`: no file.
+            dpi: Dots an inch; the figure is 10 inches wide.
+            timeout: Seconds to wait for what is still being computed.
+
+        Returns:
+            The path of the file, or where no path was given the PNG itself, as `bytes`.
+
+        Raises:
+            ValueError: If there is no photo yet, or `dpi` is not between 20 and 1200.
+            OSError: If the file cannot be written.
+        """
+        from .files import replacing
+        from .overview import overview_png
+
+        if isinstance(dpi, bool) or not isinstance(dpi, (int, float)) or not 20 <= dpi <= 1200:
+            raise ValueError(f"`dpi` must be a number from 20 to 1200. Received: dpi={dpi!r}")
+        self.wait(timeout)
+        if path is None:
+            return overview_png(self._figure(), dpi=int(dpi))
+        with replacing(path) as file:
+            file.write(overview_png(self._figure(), dpi=int(dpi)))
+        return Path(path)
+
+    def _figure(self) -> Figure:
+        """The present view; everything must be there."""
+        from .overview import plot_overview
+
+        with traits_lock:
+            cache, image, layer, channel = self.cache, self.image, self.layer, self.channel
+            view, stages = self.map, self.stages
+            colormap, limits, symmetric = view.colormap, view.limits, view.symmetric
+            columns = dict(zip(stages.layers, stages.channels, strict=False))
+        assert cache is not None
+        if colormap == "auto":
+            colormap = "coolwarm" if symmetric else "viridis"
+        if symmetric and not limits:
+            most = float(np.nanmax(np.abs(cache.activation(image, layer)[..., channel])))
+            limits = [-most, most]
+        return plot_overview(
+            cache, image, layer, channel, cmap=colormap, limits=limits or None, stages=columns
+        )
 
     # -- what the user sets ------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ _PANEL, _GAP, _ROW_GAP = 1.35, 0.14, 0.5  # inches
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.15, 0.9, 0.7, 0.2
 
 
-class _Figure(Figure):
+class PngFigure(Figure):
     """A figure that a notebook shows although pyplot, which would do that, is not loaded."""
 
     def _repr_png_(self) -> bytes:
@@ -75,11 +75,11 @@ def plot_channels(
         )
     if order == "strength":
         # Channels without a finite cell are weakest.
-        strength = np.nan_to_num(_strength(values), nan=-np.inf)
+        strength = np.nan_to_num(strength_of(values), nan=-np.inf)
         channels = np.argsort(-strength, kind="stable")[:n]
     else:
         channels = np.arange(values.shape[-1])[:n]
-    title = f"{layer}, {_shape(values)}"
+    title = f"{layer}, {shape_of(values)}"
     which = {"index": "First", "strength": "Strongest"}[order]
     caption = f"{which} {len(channels)} of {values.shape[-1]} channels"
     if values.ndim == 1:
@@ -111,13 +111,13 @@ def plot_stages(cache: Any, image: Any, *, cmap: str | Colormap = "viridis") -> 
     axes = _panel(figure, 0, columns, size)
     axes.imshow(photo.pixels)
     height, width = photo.pixels.shape[:2]
-    _label(axes, f"{_short(photo.source)}\n{height} × {width} × 3", "what the model sees")
+    _label(axes, f"{short(photo.source)}\n{height} × {width} × 3", "what the model sees")
     for column, (path, values) in enumerate(stages.items(), start=1):
-        strength = np.nan_to_num(_strength(values), nan=-np.inf)
+        strength = np.nan_to_num(strength_of(values), nan=-np.inf)
         channel = int(strength.argmax())
         axes = _panel(figure, column, columns, size)
-        said = _map(axes, values[..., channel], colours, None)
-        _label(axes, f"{path}\n{_shape(values)}", f"ch {channel}: {said}")
+        said = draw_map(axes, values[..., channel], colours, None)
+        _label(axes, f"{path}\n{shape_of(values)}", f"ch {channel}: {said}")
     _channel_bar(figure, _bar_axes(figure, columns, 1, size), colours)
     _caption(figure, "Strongest channel of each stage (highest mean)", "channel")
     return figure
@@ -139,7 +139,7 @@ def _grid(
     limits = (float(finite.min()), float(finite.max())) if shared and finite.size else None
     for position, channel in enumerate(channels):
         axes = _panel(figure, position, columns, _PANEL)
-        _label(axes, f"ch {channel}", _map(axes, values[..., channel], colours, limits))
+        _label(axes, f"ch {channel}", draw_map(axes, values[..., channel], colours, limits))
     _title(figure, title)
     if not shared:
         _channel_bar(figure, _bar_axes(figure, columns, rows, _PANEL), colours)
@@ -151,7 +151,7 @@ def _grid(
     return figure
 
 
-def _map(
+def draw_map(
     axes: Axes, plane: np.ndarray, colours: Colormap, limits: tuple[float, float] | None
 ) -> str:
     """Draw one channel; returns its range in words."""
@@ -162,7 +162,7 @@ def _map(
         said, low, high = "nothing finite", 0.0, 1.0
     else:
         low, high = float(plane[finite].min()), float(plane[finite].max())
-        said = f"constant {_number(low)}" if low == high else f"{_number(low)} … {_number(high)}"
+        said = f"constant {number(low)}" if low == high else f"{number(low)} … {number(high)}"
         said += pink
     low, high = limits or (low, high)
     axes.imshow(
@@ -186,7 +186,7 @@ def _bars(
     left = 2.0 if names else 0.75
     width, tall = left + 4.7, 0.24 * len(channels)
     height = tall + 1.3
-    figure = _Figure(figsize=(width, height), dpi=150)
+    figure = PngFigure(figsize=(width, height), dpi=150)
     axes = figure.add_axes((left / width, 0.75 / height, 4.2 / width, tall / height))
     chosen = values[channels].astype(np.float64)
     finite = np.isfinite(chosen)
@@ -195,7 +195,7 @@ def _bars(
     for row in rows:
         value = chosen[row] if finite[row] else 0.0
         axes.annotate(
-            _number(chosen[row]),
+            number(chosen[row]),
             (value, row),
             xytext=(3 if value >= 0 else -3, 0),
             textcoords="offset points",
@@ -204,7 +204,7 @@ def _bars(
             fontsize=7,
             color=matplotlib.rcParams["text.color"] if finite[row] else NOT_FINITE,
         )
-    texts = [f"{_short(names[c])}  {c}" if names else f"ch {c}" for c in channels]
+    texts = [f"{short(names[c])}  {c}" if names else f"ch {c}" for c in channels]
     axes.set_yticks(rows, texts, parse_math=False)
     axes.tick_params(labelsize=7)
     axes.set_ylim(len(channels) - 0.4, -0.6)
@@ -218,9 +218,9 @@ def _bars(
 
 # ------------------------------------------------------------------------------- page layout
 # Positions are computed in inches: automatic layouts take seconds with hundreds of panels.
-def _figure(columns: int, rows: int, size: float) -> _Figure:
+def _figure(columns: int, rows: int, size: float) -> PngFigure:
     width = max(_LEFT + columns * (size + _GAP) + _RIGHT, 3.2)
-    return _Figure(figsize=(width, _TOP + rows * (size + _ROW_GAP) + _BOTTOM), dpi=150)
+    return PngFigure(figsize=(width, _TOP + rows * (size + _ROW_GAP) + _BOTTOM), dpi=150)
 
 
 def _panel(figure: Figure, position: int, columns: int, size: float) -> Axes:
@@ -271,7 +271,7 @@ def _caption(figure: Figure, text: str, scale: str) -> None:
     figure.text(_LEFT / width, 0.12 / height, f"{text}.\n{ranges[scale]}", fontsize=7.5)
 
 
-def _strength(values: np.ndarray) -> np.ndarray:
+def strength_of(values: np.ndarray) -> np.ndarray:
     """Mean of the finite cells of each channel; NaN where there is none."""
     flat = values.reshape(-1, values.shape[-1])
     finite = np.isfinite(flat)
@@ -280,15 +280,15 @@ def _strength(values: np.ndarray) -> np.ndarray:
     return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
-def _short(name: str) -> str:
-    return name if len(name) < 28 else f"{name[:26]}…"
+def short(name: str, most: int = 27) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
-def _shape(values: np.ndarray) -> str:
+def shape_of(values: np.ndarray) -> str:
     return " × ".join(map(str, values.shape))
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     return f"{value:.3g}".replace("-", "−")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html.parser
+import io
 import json
 import re
 import zlib
@@ -11,6 +12,7 @@ import zlib
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import resnet_widgets as rw
 from resnet_widgets import export
@@ -202,6 +204,33 @@ def test_it_waits_for_the_photo_that_was_set_last(explorer, tmp_path):
     saved = explorer.to_html(tmp_path / "page.html")
     page = json.loads(Parts(saved.path.read_text(encoding="utf-8")).by_id["rw-page"])
     assert list(page["frames"]) == [explorer.photo] != [first]
+
+
+def test_a_png_of_the_present_view(explorer, cache, tmp_path):
+    explorer.wait()
+    explorer.channel = 3
+    png = explorer.to_png(dpi=40)
+    drawn = Image.open(io.BytesIO(png))
+    assert (drawn.format, drawn.width) == ("PNG", 400)
+    assert explorer.to_png(str(tmp_path / "view.png"), dpi=40) == tmp_path / "view.png"
+    assert (tmp_path / "view.png").read_bytes() == png
+    large = explorer._figure().axes[1]
+    assert large.get_title(loc="left") == "conv3_block1_out, channel 3 of 6"
+    expected = cache.activation(PHOTO, "conv3_block1_out")[..., 3]
+    np.testing.assert_array_equal(large.images[0].get_array().filled(np.nan), expected)
+    assert large.images[0].get_cmap().name == "viridis"
+    explorer.map.symmetric = True
+    large = explorer._figure().axes[1]
+    assert large.images[0].get_clim() == pytest.approx((-expected.max(), expected.max()))
+    assert large.images[0].get_cmap().name == "coolwarm"
+    explorer.map.limits = [0.0, 2.0]
+    assert explorer._figure().axes[1].images[0].get_clim() == (0, 2)
+
+
+@pytest.mark.parametrize("dpi", [0, 5000, True, "100"])
+def test_bad_dpi(explorer, dpi):
+    with pytest.raises(ValueError, match="`dpi` must be a number from 20 to 1200. Received: dpi="):
+        explorer.to_png(dpi=dpi)
 
 
 def test_scripts_stay_in_their_element(tmp_path, monkeypatch):

@@ -21,6 +21,9 @@ ROOMS = {
     "engine": ({"frame", "engine"}, JUPYTER | {"matplotlib"}),
     "widgets": ({"frame", "widgets"}, KERAS | {"PIL", "matplotlib"}),
     "plots": ({"frame", "engine"}, JUPYTER),
+    "archive": ({"engine", "files"}, JUPYTER),
+    "files": (set(), JUPYTER | KERAS),
+    "overview": ({"frame", "engine", "plots"}, JUPYTER),
 }
 
 

@@ -82,6 +82,13 @@ def open_page(chromium, saved):
     assert hacked == [None] * len(hacked)
 
 
+def pick(page, layer):
+    """Finds a layer in the tree and chooses it."""
+    field = page.get_by_role("searchbox")
+    field.fill(layer)
+    field.press("Enter")
+
+
 def shown(page, layer, channel):
     return page.wait_for_selector(f".rw-explorer-top canvas[data-shown='{layer}#{channel}']")
 
@@ -107,8 +114,7 @@ def test_layers_are_picked_and_the_slider_dragged(open_page, cache):
     choose_gray(page)
     is_painted(page, cache.activation(PHOTO, "conv2_block1_out"), first)
 
-    page.get_by_role("treeitem", name="conv1").first.click()
-    page.locator("[role=treeitem]", has_text="conv1_relu").last.click()
+    pick(page, "conv1_relu")
     shown(page, "conv1_relu", min(first, 5))
     track = page.locator(".rw-explorer-main > .rw-slider [role=slider]")
     track.hover()
@@ -150,18 +156,17 @@ def test_cursor_receptive_field_colours_and_predictions(open_page, cache):
 
 def test_units_have_their_names(open_page):
     page = open_page()
-    page.get_by_role("treeitem", name="head").click()
-    page.locator("[role=treeitem]", has_text="predictions").last.click()
+    pick(page, "predictions")
     expect(page.locator(".rw-vector").first).to_contain_text("window.hacked = 1")
 
 
 def test_a_layer_that_is_not_inside_says_so(open_page, saved):
     assert "conv2_block1_1_conv" not in saved.layers
     page = open_page()
-    page.get_by_role("treeitem", name="1_conv").first.click()
+    pick(page, "conv2_block1_1_conv")
     alert = page.locator(".rw-explorer-top [role=alert]", has_text="is not in this page")
     expect(alert).to_be_visible()
-    page.locator("[role=treeitem][aria-level='3']", has_text="out").last.click()
+    pick(page, "conv2_block1_out")
     page.wait_for_selector(".rw-explorer-top canvas[data-shown^='conv2_block1_out#']")
     expect(alert).to_have_count(0)
 
