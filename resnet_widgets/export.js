@@ -101,6 +101,7 @@ export async function start(page, modules, el, textOf) {
   /** What the kernel would do about a message. */
   function answer(/** @type {Model} */ model, /** @type {any} */ content) {
     if (content.kind === "want") give(model, content);
+    else if (content.kind === "ping") queueMicrotask(() => model.receive({ kind: "pong" }));
     else if (content.kind === "picture") {
       const { photo } = content;
       const picture = Object.hasOwn(page.pictures, photo) && bytesOf(page.pictures[photo]);
