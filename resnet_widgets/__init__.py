@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .engine.graph import LayerInfo, read_layers
     from .engine.images import ImageError, InputImage, load_image
     from .engine.models import describe, load_model
+    from .engine.regions import region_channels, region_scores
     from .explorer import Explorer, explore
     from .frame import Frame
     from .plots import plot_channels, plot_stages
@@ -42,6 +43,8 @@ _HOMES = {
     "load_image": ".engine.images",
     "describe": ".engine.models",
     "load_model": ".engine.models",
+    "region_channels": ".engine.regions",
+    "region_scores": ".engine.regions",
     "Explorer": ".explorer",
     "explore": ".explorer",
     "Frame": ".frame",
@@ -77,6 +80,8 @@ __all__ = [
     "plot_channels",
     "plot_stages",
     "read_layers",
+    "region_channels",
+    "region_scores",
     "save_activations",
 ]
 

@@ -1,6 +1,8 @@
 // The explorer lays out its children and binds them, in the page: the kernel hears of a change from
 // the explorer and from the child that was touched, and of nothing else.
 
+import { bookmarkList } from "./widgets/bookmark_list.js";
+import { compareView } from "./widgets/compare_view.js";
 import { readingOf } from "./widgets/cursor.js";
 import {
   footerOf,
@@ -12,7 +14,9 @@ import {
   waitingCard,
 } from "./widgets/explorer_parts.js";
 import { watchKernel } from "./widgets/lifeline.js";
-import { look, photoView } from "./widgets/photo_view.js";
+import { photoView } from "./widgets/photo_view.js";
+import { fieldSize, look, lookers } from "./widgets/receptive_field.js";
+import { regionList } from "./widgets/region_list.js";
 import {
   becomeRoot,
   element,
@@ -23,7 +27,7 @@ import {
 } from "./widgets/shared.js";
 
 /** @typedef {{ path: string, stage: string, block: string, shape: number[],
- *   field: import("./widgets/photo_view.js").Field | null }} Row */
+ *   field: import("./widgets/receptive_field.js").Field | null }} Row */
 
 /**
  * Layers that will probably be looked at next: the rest of the block, then what stages hand on.
@@ -49,7 +53,7 @@ async function renderExplorer({ model, el, signal, host }) {
   const widgets = {};
   /** @type {Record<string, any>} models by trait name */
   const models = {};
-  const names = ["store", "tree", "map", "grid", "slider", "stages", "picker"];
+  const names = ["store", "tree", "map", "grid", "slider", "stages", "picker", "compare_picker"];
   await Promise.all(
     names.map(async (name) => {
       widgets[name] = await host.getWidget(model.get(name));
@@ -96,25 +100,35 @@ async function renderExplorer({ model, el, signal, host }) {
     }
   }
 
+  /** Width and height of the model's input. @returns {[number, number]} */
+  function inputSize() {
+    const [height, width] = model.get("about").size ?? [1, 1];
+    return [width, height];
+  }
+
   const header = headerOf(model, signal);
   const notes = element("div", { class: "rw-note", role: "status", hidden: true });
   const gone = element("div", { class: "rw-error", role: "alert", hidden: true });
   const waiting = waitingCard(model, signal);
   const help = helpCard();
-  const photo = photoView(signal, (at) => {
-    const shape = rowOf(model.get("layer"))?.shape ?? [];
-    if (!at || shape.length !== 3) setTrait(model, "cursor", []);
-    else {
-      const [height, width] = shape;
-      const [column, row] = [Math.floor(at[0] * width), Math.floor(at[1] * height)];
-      const cursor = [column / width, row / height, (column + 1) / width, (row + 1) / height];
-      setTrait(model, "cursor", cursor);
-    }
+  const photo = photoView({
+    model,
+    signal,
+    size: inputSize,
+    cells: () => {
+      const [height, width, channels] = rowOf(model.get("layer"))?.shape ?? [];
+      return channels ? [width, height] : null;
+    },
   });
   const sees = element("span");
-  const photoBox = titled(element("span", { text: "Photo" }), sees, photo.node);
   const photoNotes = element("div", { class: "rw-photo-notes" });
-  photoBox.append(photoNotes);
+  const photoBox = titled(
+    element("span", { text: "Photo" }),
+    sees,
+    photo.node,
+    photo.control,
+    photoNotes,
+  );
   const mapBox = element("div");
   const facts = element("div", { class: "rw-explorer-facts" });
   const values = element("div");
@@ -123,6 +137,10 @@ async function renderExplorer({ model, el, signal, host }) {
   const sliderBox = element("div");
   const gridBox = element("div");
   const stagesBox = element("div");
+  const regionBox = regionList({ model, map, host, signal });
+  const comparePicker = element("span");
+  const compareBox = compareView({ model, map, controls: comparePicker, host, signal });
+  const bookmarks = bookmarkList({ model, map, signal });
   const treeBox = element("div", { class: "rw-explorer-tree-box" });
   const treeName = element("summary");
   const treePart = element("details", { class: "rw-explorer-tree", open: true }, treeName, treeBox);
@@ -131,8 +149,11 @@ async function renderExplorer({ model, el, signal, host }) {
     { class: "rw-explorer-main" },
     element("div", { class: "rw-explorer-top" }, photoBox, mapBox, facts),
     sliderBox,
+    regionBox,
     gridBox,
     stagesBox,
+    compareBox,
+    bookmarks.node,
   );
   const empty = element("div", { class: "rw-empty rw-explorer-empty" });
   empty.append(
@@ -155,11 +176,14 @@ async function renderExplorer({ model, el, signal, host }) {
     [map, "channel"],
     [grid, "channel"],
     [slider, "value"],
+    [stages, "channel"],
   ]);
-  share("cursor", [
-    [map, "cursor"],
-    [stages, "cursor"],
-  ]);
+  for (const trait of ["cursor", "region"]) {
+    share(trait, [
+      [map, trait],
+      [stages, trait],
+    ]);
+  }
   for (const trait of ["blend", "symmetric", "clip"]) unite(trait, [map, grid, stages]);
   // Numbers that hold for one layer, and say nothing about another.
   unite("limits", [map, grid]);
@@ -187,6 +211,7 @@ async function renderExplorer({ model, el, signal, host }) {
     photo.setAspect(width / height);
     // A vector has no channels to lay out beside the bars that show it already.
     gridBox.hidden = (rowOf(model.get("layer"))?.shape.length ?? 3) < 3;
+    if (gridBox.hidden) photo.setOverlay(null);
   }
 
   function mark() {
@@ -194,12 +219,33 @@ async function renderExplorer({ model, el, signal, host }) {
     const layer = rowOf(model.get("layer"));
     const cursor = model.get("cursor");
     const seen = look(cursor, layer, size);
-    const pixels = seen?.pixels ?? null;
-    photo.mark(cursor, pixels?.map((edge, i) => edge / size[(i + 1) % 2]) ?? null);
-    const field = layer?.field;
-    sees.textContent =
-      pixels && field ? `sees ${pixels[2] - pixels[0]} × ${pixels[3] - pixels[1]} px` : "";
+    const pixels = seen?.pixels ?? [];
+    photo.mark(
+      cursor,
+      pixels.map((edge, i) => edge / size[(i + 1) % 2]),
+    );
+    sees.textContent = pixels.length ? fieldSize(pixels, size) : "";
     footer.show(seen, reading(seen?.block), size);
+  }
+
+  /** Outlines, in every open map, the cells that see the pixel pointed at. */
+  function outline() {
+    const pixel = model.get("pixel");
+    map.set("outline", lookers(pixel, rowOf(model.get("layer"))));
+    const layers = /** @type {string[]} */ (stages.get("layers"));
+    stages.set(
+      "outlines",
+      layers.map((layer) => lookers(pixel, rowOf(layer))),
+    );
+  }
+
+  /** A pixel is pointed at only as long as the cursor is where it is. */
+  function dropPixel() {
+    const [pixel, cursor] = [model.get("pixel"), model.get("cursor")];
+    const size = inputSize();
+    const holds = (/** @type {number} */ at, /** @type {number} */ axis) =>
+      (at + 0.5) / size[axis] > cursor[axis] && (at + 0.5) / size[axis] < cursor[axis + 2];
+    if (!pixel.every(holds)) setTrait(model, "pixel", []);
   }
 
   /** @param {number[]} [block] */
@@ -243,6 +289,14 @@ async function renderExplorer({ model, el, signal, host }) {
   model.on("msg:custom", receive);
   signal.addEventListener("abort", () => model.off("msg:custom", receive));
 
+  mapBox.addEventListener(
+    "rw-painted",
+    (event) => photo.setOverlay(/** @type {HTMLCanvasElement} */ (event.target)),
+    { signal },
+  );
+  onChange(model, ["cursor"], dropPixel, signal);
+  onChange(model, ["pixel", "layer"], outline, signal);
+  onChange(stages, ["layers"], outline, signal);
   onChange(model, ["photo", "picture", "status", "about", "layer"], arrange, signal);
   onChange(tree, ["layers"], arrange, signal);
   onChange(model, ["cursor", "layer", "channel", "about"], mark, signal);
@@ -284,8 +338,10 @@ async function renderExplorer({ model, el, signal, host }) {
     const target = /** @type {HTMLElement} */ (event.target);
     if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Escape" && !help.hidden) toggleHelp(false);
+    else if (event.key === "Escape" && model.get("region").length) setTrait(model, "region", []);
     else if (target.closest("input, select, textarea")) return;
     else if (event.key === "?") toggleHelp();
+    else if (event.key === "b") bookmarks.begin();
     else if (event.key === "/") {
       treePart.open = true;
       /** @type {HTMLElement | null} */ (treeBox.querySelector("input"))?.focus();
@@ -319,8 +375,10 @@ async function renderExplorer({ model, el, signal, host }) {
   signal.addEventListener("abort", () => resized.disconnect());
 
   widgets.picker.exports.dropTarget(el, signal);
+  widgets.compare_picker.exports.dropTarget(compareBox, signal);
   arrange();
   mark();
+  outline();
   fetchPicture();
   await Promise.all([
     widgets.tree.render({ el: treeBox, signal }),
@@ -330,6 +388,7 @@ async function renderExplorer({ model, el, signal, host }) {
     widgets.grid.render({ el: gridBox, signal }),
     widgets.stages.render({ el: stagesBox, signal }),
     widgets.picker.render({ el: header.picker, signal }),
+    widgets.compare_picker.render({ el: comparePicker, signal }),
   ]);
   fetchAhead();
 }

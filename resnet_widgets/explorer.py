@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import importlib.util
 import io
 import sys
@@ -20,7 +21,9 @@ import numpy as np
 import traitlets
 from PIL import Image
 
+from . import bookmarks
 from .engine.images import InputImage, load_image
+from .engine.regions import region_channels
 from .engine.worker import Task, Worker
 from .frame import Frame
 from .still import Still
@@ -43,7 +46,12 @@ _SHOWN_SIDE = 900
 # Largest picture in a saved notebook, where it is a third larger.
 _STILL_BYTES = 140_000
 
-_PAGE_MAY_SET = frozenset({"layer", "channel", "cursor", "error", "_view_count"})
+_PAGE_MAY_SET = frozenset(
+    {"layer", "channel", "cursor", "pixel", "region", "overlay", "bookmarks", "error"}
+    | {"_view_count"}
+)
+# Traits of the map that a bookmark keeps: what its colours mean.
+_COLOURS = ("blend", "symmetric", "clip", "limits", "colormap")
 
 _SAMPLES = ("chelsea.png", "astronaut.png", "coffee.png", "rocket.jpg")
 
@@ -99,11 +107,19 @@ class Explorer(Widget):
         layer: Path of the layer shown; `""` until there is a photo.
         channel: Index of the channel shown.
         cursor: The cell pointed at, `[x0, y0, x1, y1]` from 0 to 1 in the photo, or `[]`.
+        pixel: The pixel of the model's input pointed at, `[x, y]`, or `[]`. The cells that see it
+            are outlined in all maps.
+        region: A box drawn on the photo or on a map, like `cursor`, or `[]`; see `region_channels`.
+        overlay: How much of the map lies over the photo, 0…1.
+        compare: A second photo for the same layer and channel. Set anything `load_image` takes, or
+            `None`; read an `InputImage` (or `None`).
+        bookmarks: List of `dict`, at most 200; see `add_bookmark` and `replay`.
         cache: The `ActivationCache`, or `None` until the model is there.
         predictions: `[label, probability]` pairs, the most probable first.
         status: What is going on, `""` when all is done.
-        store, tree, map, grid, slider, stages, picker: The widgets it is made of. They follow in
-            the page; in the kernel their own `layer`, `channel` or `value` may lag behind.
+        store, tree, map, grid, slider, stages, picker, compare_picker: The widgets it is made of.
+            They follow in the page; in the kernel their own `layer`, `channel` or `value` may lag
+            behind.
     """
 
     _esm = module("../explorer.js")
@@ -113,8 +129,16 @@ class Explorer(Widget):
     channel = traitlets.Int(0).tag(sync=True)
     cursor = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
 
+    pixel = traitlets.List(traitlets.Int()).tag(sync=True, echo_update=False)
+    region = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
+    overlay = traitlets.Float(0.0).tag(sync=True, echo_update=False)
+    compare = traitlets.Any(None, allow_none=True)
+    bookmarks: traitlets.List[Any] = traitlets.List().tag(sync=True)
+
     photo = traitlets.Unicode("").tag(sync=True)
     picture = traitlets.Dict().tag(sync=True)
+    compare_photo = traitlets.Unicode("").tag(sync=True)
+    compare_picture = traitlets.Dict().tag(sync=True)
     predictions: traitlets.List[Any] = traitlets.List().tag(sync=True)
     about = traitlets.Dict().tag(sync=True)
     memory = traitlets.Dict().tag(sync=True)
@@ -129,6 +153,7 @@ class Explorer(Widget):
     slider = anywidget.WidgetTrait().tag(sync=True)
     stages = anywidget.WidgetTrait().tag(sync=True)
     picker = anywidget.WidgetTrait().tag(sync=True)
+    compare_picker = anywidget.WidgetTrait().tag(sync=True)
 
     cache: ActivationCache | None = None
 
@@ -160,12 +185,16 @@ class Explorer(Widget):
             slider=ChannelSlider(store=store, order="strength"),
             stages=StageViewer(store=store),
             picker=ImagePicker(self._samples),
+            compare_picker=ImagePicker(self._samples),
             status="Starting …",
             **kwargs,
         )
         self.map.observe(self._refresh_still, ["colormap", "limits", "symmetric"])
         self.stages.observe(self._refresh_still, "channels")
-        self.picker.on_pick(self._on_pick)
+        self.picker.on_pick(functools.partial(self._on_pick, self.picker, "image"))
+        self.compare_picker.on_pick(
+            functools.partial(self._on_pick, self.compare_picker, "compare")
+        )
         self.on_msg(self._on_message)
         self.image = image
         self._start()
@@ -196,13 +225,22 @@ class Explorer(Widget):
         self._worker.close()
         self._still.close()
         with traits_lock:
-            for name in ("stages", "grid", "map", "slider", "tree", "picker", "store"):
+            for name in (
+                "stages",
+                "grid",
+                "map",
+                "slider",
+                "tree",
+                "picker",
+                "compare_picker",
+                "store",
+            ):
                 child = getattr(self, name)
                 if child is not None:
                     child.close()
             self._photos = OrderedDict()
             self.cache = self._given_cache = self._model = None
-            self.image = None
+            self.image = self.compare = None
             super().close()
 
     # -- what the user can save --------------------------------------------------------------------
@@ -331,7 +369,7 @@ class Explorer(Widget):
 
     # -- what the user sets ------------------------------------------------------------------------
 
-    @traitlets.validate("image")
+    @traitlets.validate("image", "compare")
     def _load(self, proposal: dict[str, Any]) -> InputImage | None:
         image = proposal["value"]
         if image is None:
@@ -343,6 +381,12 @@ class Explorer(Widget):
         self.error = ""
         if self.cache is not None:
             self._submit(self._look, "photo")
+
+    @traitlets.observe("compare")
+    def _look_at_second(self, _change: Any) -> None:
+        self.error = ""
+        if self.cache is not None:
+            self._submit(self._compare, "compare")
 
     @traitlets.validate("layer")
     def _check_layer(self, proposal: dict[str, Any]) -> str:
@@ -366,19 +410,142 @@ class Explorer(Widget):
             count = self.cache.graph.find(self.layer).shape[-1]
         return clamp_index(proposal["value"], count)
 
-    @traitlets.validate("cursor")
-    def _clamp_cursor(self, proposal: dict[str, Any]) -> list[float]:
+    @traitlets.validate("cursor", "region")
+    def _clamp_box(self, proposal: dict[str, Any]) -> list[float]:
         return clamp_cursor(proposal["value"])
 
+    @traitlets.validate("pixel")
+    def _clamp_pixel(self, proposal: dict[str, Any]) -> list[int]:
+        pixel = proposal["value"]
+        if len(pixel) != 2 or self.cache is None:
+            return []
+        height, width = self.cache.input_size
+        return [clamp_index(pixel[0], width), clamp_index(pixel[1], height)]
+
+    @traitlets.validate("overlay")
+    def _clamp_overlay(self, proposal: dict[str, Any]) -> float:
+        value = proposal["value"]
+        return min(1.0, max(0.0, value)) if value == value else 0.0
+
+    @traitlets.validate("bookmarks")
+    def _check_bookmarks(self, proposal: dict[str, Any]) -> list[dict[str, Any]]:
+        return bookmarks.check_bookmarks(proposal["value"])
+
     def accepts(self, name: str, value: Any) -> bool:
-        """What a hand can set; a layer must be one that exists."""
+        """What a hand can set; a layer must be one that exists, a bookmark one that is whole."""
         if name == "layer" and not self._is_layer(value):
             return False
+        if name == "bookmarks":
+            try:
+                bookmarks.check_bookmarks(value)
+            except ValueError:
+                return False
         return name in _PAGE_MAY_SET and super().accepts(name, value)
 
     def _is_layer(self, path: Any) -> bool:
         rows = self.cache.layers if self.cache else ()
         return path == "" or any(row.path == path for row in rows)
+
+    # -- what the user asks for --------------------------------------------------------------------
+
+    @property
+    def selected_array(self) -> np.ndarray:
+        """The activation of the selected channel: read-only `float32` of shape `(H, W)`.
+
+        These are the model's own numbers, not those of the picture. Of a layer that gives a vector
+        it is the one number of the channel, of shape `()`. Computed now if it is not in the cache.
+
+        Raises:
+            RuntimeError: If there is no photo yet, or no model.
+        """
+        activation = self._selected_activation()
+        return activation[..., min(self.channel, activation.shape[-1] - 1)]
+
+    def region_channels(self, n: int = 10) -> list[tuple[int, float]]:
+        """The channels that fire most in `region`, against the rest of the picture.
+
+        Args:
+            n: How many at most. Defaults to 10.
+
+        Returns:
+            `(channel, score)` pairs, the highest score first, from the exact activations; see
+            `resnet_widgets.region_scores` for the formula. `[]` if no region is drawn.
+
+        Raises:
+            RuntimeError: As `selected_array`.
+            ValueError: If the layer has no places, or the region is the whole picture.
+        """
+        return region_channels(self._selected_activation(), self.region, n) if self.region else []
+
+    def swap(self) -> None:
+        """Makes the second photo the first, and the other way round."""
+        if self.compare is not None:
+            self.image, self.compare = self.compare, self.image
+
+    def add_bookmark(self, note: str = "") -> None:
+        """Keeps what is on show now: photo, layer, channel, colours, region, and a note.
+
+        Raises:
+            ValueError: If the note is longer than 2000 characters, or there are 200 bookmarks.
+            RuntimeError: If there is nothing on show yet.
+        """
+        if not self.layer:
+            raise RuntimeError("Nothing is on show yet, so there is nothing to keep.")
+        entry = {
+            "photo": self.picture.get("name", ""),
+            "digest": self.photo,
+            "layer": self.layer,
+            "channel": self.channel,
+            "region": self.region,
+            "note": note,
+            "colours": {name: getattr(self.map, name) for name in _COLOURS},
+        }
+        self.bookmarks = [*self.bookmarks, entry]
+
+    def replay(self, bookmark: int | dict[str, Any]) -> None:
+        """Shows again what a bookmark kept.
+
+        A photo is found if it was shown lately, or is a sample. One that is not stays away: layer,
+        channel and colours are shown for the photo that is there, and `error` says so.
+
+        Args:
+            bookmark: Its index in `bookmarks`, or a bookmark.
+
+        Raises:
+            IndexError: If there is none of this index.
+            ValueError: If it is no bookmark, or there is no such layer.
+            TraitError: If its colours are none that a map can have.
+        """
+        entry = self.bookmarks[bookmark] if isinstance(bookmark, int) else bookmark
+        entry = bookmarks.check_bookmark(entry)
+        known = {name: value for name, value in entry["colours"].items() if name in _COLOURS}
+        self.map.update(**known)
+        self.update(layer=entry["layer"], channel=entry["channel"], region=entry["region"])
+        if entry["digest"] not in ("", self.photo):
+            self._find_photo(entry["digest"], entry["photo"])
+
+    def save_bookmarks(self, path: str | Path) -> None:
+        """Writes all bookmarks to a JSON file. They hold no pictures, only names and digests."""
+        Path(path).write_text(bookmarks.to_json(self.bookmarks), encoding="utf-8")
+
+    def load_bookmarks(self, path: str | Path) -> None:
+        """Adds the bookmarks of a file that `save_bookmarks` wrote to those that are there.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file holds something else, or there would be more than 200.
+        """
+        self.bookmarks = [*self.bookmarks, *bookmarks.from_json(Path(path).read_bytes())]
+
+    def _selected_activation(self) -> np.ndarray:
+        image, cache = self.image, self.cache
+        if cache is None or image is None or not self.layer:
+            missing = "model" if cache is None else "photo" if image is None else "layer"
+            raise RuntimeError(
+                f"There is no {missing} yet. Wait until `explorer.status` is empty, or look at "
+                f"`explorer.error`. Received: status {self.status!r}, error {self.error!r}"
+            )
+        return cache.activation(image, self.layer)
 
     # -- in the background -------------------------------------------------------------------------
 
@@ -426,6 +593,7 @@ class Explorer(Widget):
             self.about = {"title": about.title, "note": about.note, "size": [*cache.input_size]}
             self.tree.layers = [layer.to_row() for layer in cache.layers]
         self._look(task)
+        self._compare(task)
 
     def _first(self, cache: ActivationCache) -> str:
         """Path of the layer to begin with: the one asked for, or the end of the middle stage."""
@@ -447,7 +615,7 @@ class Explorer(Widget):
             self.update(photo="", picture={}, predictions=[], status="")
             return
         task.progress(None, "Running the network …")
-        photo = _Photo.of(image.fit(cache.input_size))
+        photo = self._photo_of(image)
         if not self.photo:
             # Tracing the whole network takes a second: the way to the first map takes less.
             layer = self._first(cache)
@@ -465,6 +633,23 @@ class Explorer(Widget):
             self._traced = True
             self._trace_ahead(photo.image)
 
+    def _compare(self, task: Task) -> None:
+        """Makes the second photo known to the page; its frames are made when they are wanted."""
+        image = self.compare
+        if image is None:
+            self.update(compare_photo="", compare_picture={})
+            return
+        photo = self._photo_of(image)
+        self._keep(photo, task, beside=self.photo)
+        self.update(compare_picture=photo.picture, compare_photo=photo.image.digest)
+
+    def _photo_of(self, image: InputImage) -> _Photo:
+        """What is kept of `image`; one that comes from there keeps its picture."""
+        assert self.cache is not None
+        fitted = image.fit(self.cache.input_size)
+        kept = self._photos.get(fitted.digest)
+        return kept if kept is not None and kept.image is fitted else _Photo.of(fitted)
+
     def _trace_ahead(self, image: InputImage) -> None:
         """Runs each piece once, whenever nothing else is asked for.
 
@@ -480,14 +665,8 @@ class Explorer(Widget):
             first_run(piece.paths[0])
 
     def _show(self, photo: _Photo, task: Task, **first_look: Any) -> None:
-        key = photo.image.digest
         with traits_lock:
-            task.check()
-            self._photos[key] = photo
-            self._photos.move_to_end(key)
-            if len(self._photos) > _MAX_PHOTOS:
-                gone, _ = self._photos.popitem(last=False)
-                self.store.forget(gone)
+            key = self._keep(photo, task, beside=self.compare_photo)
             self.picture = photo.picture
             self.photo = key
             for child in (self.map, self.grid, self.slider, self.stages):
@@ -495,6 +674,39 @@ class Explorer(Widget):
             if self.cache and not self.stages.layers:
                 self.stages.layers = list(self.cache.graph.stage_outputs[-4:])
             self.update(**first_look)
+
+    def _keep(self, photo: _Photo, task: Task, *, beside: str) -> str:
+        """Keeps a photo among the last few, and the one `beside` it on show; returns its key."""
+        key = photo.image.digest
+        with traits_lock:
+            task.check()
+            self._photos[key] = photo
+            self._photos.move_to_end(key)
+            for old in list(self._photos)[: len(self._photos) - _MAX_PHOTOS]:
+                if old != beside:
+                    del self._photos[old]
+                    self.store.forget(old)
+        return key
+
+    def _find_photo(self, digest: str, name: str) -> None:
+        """Shows a photo that was shown before, or a sample; says so if it is neither."""
+        kept = self._photos.get(digest)
+        if kept is not None:
+            self.image = kept.image
+        else:
+            self._submit(lambda task: self._find_sample(digest, name), "photo")
+
+    def _find_sample(self, digest: str, name: str) -> None:
+        assert self.cache is not None
+        if name in self._samples:
+            image = load_image(self._samples[name], self.cache.input_size)
+            if image.digest == digest:
+                self.update(image=image)
+                return
+        raise ValueError(
+            f"The photo {name!r} of this bookmark is not here; layer and channel are shown for the "
+            "present one. Open the photo, then go back to the bookmark."
+        )
 
     def _frame(self, photo: str, layer: str) -> Frame | Future[Frame]:
         """What the store asks for: at once if it is there and small, else from the worker."""
@@ -532,22 +744,26 @@ class Explorer(Widget):
 
     # -- what the page asks ------------------------------------------------------------------------
 
-    def _on_pick(self, name: str, data: bytes | None) -> None:
+    def _on_pick(self, picker: ImagePicker, trait: str, name: str, data: bytes | None) -> None:
         source = self._samples.get(name) if data is None else data
         if source is None:
             return
         self.error = ""
-        self.picker.busy = True
-        notes = (self.picker.note,) if self.picker.note else ()
-        self._submit(lambda task: self._open_picked(name, source, notes), "pick")
+        picker.busy = True
+        notes = (picker.note,) if picker.note else ()
+        self._submit(
+            lambda task: self._open_picked(picker, trait, name, source, notes), f"pick {trait}"
+        )
 
-    def _open_picked(self, name: str, source: Any, notes: tuple[str, ...]) -> None:
+    def _open_picked(
+        self, picker: ImagePicker, trait: str, name: str, source: Any, notes: tuple[str, ...]
+    ) -> None:
         try:
             image = load_image(source)
             image = dataclasses.replace(image, source=name, notes=(*notes, *image.notes))
         finally:
-            self.picker.update(busy=False)
-        self.update(image=image)
+            picker.update(busy=False)
+        self.update(**{trait: image})
 
     def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
         kind = content.get("kind") if isinstance(content, dict) else None
@@ -555,6 +771,14 @@ class Explorer(Widget):
             self._send_picture(content.get("photo"))
         elif kind == "ping":
             self.send({"kind": "pong"})
+        elif kind == "swap":
+            self.swap()
+        elif kind == "remove":
+            self.compare = None
+        elif kind == "show" and self.cache is not None:
+            names = (content.get("photo"), content.get("name"))
+            if all(isinstance(name, str) for name in names):
+                self._find_photo(*names)
         elif kind == "cancel":
             self._worker.cancel()
         elif kind == "retry" and self.cache is None:

@@ -80,7 +80,9 @@ def save_page(
     """
     widgets = {widget.model_id: widget for widget in _with_children(root)}
     states = {key: _state(widget) for key, widget in widgets.items()}
-    on_show = {str(state.get("photo")) for state in states.values()}
+    on_show = {
+        str(state.get(name)) for state in states.values() for name in ("photo", "compare_photo")
+    }
     shown = [key for key in photos if key in on_show]
     wanted = {*choose_layers(cache.graph, layers), *_layers_on_show(states.values())}
     chosen = tuple(row.path for row in cache.layers if row.path in wanted)

@@ -68,6 +68,7 @@ export function channelPicture(model, signal) {
     for (let i = 0; i < plane.length; i++) pixels[i] = colors[plane[i]];
     context.putImageData(image, 0, 0);
     cells.dataset.shown = `${frame.layer}#${channel}`;
+    cells.dispatchEvent(new Event("rw-painted", { bubbles: true }));
 
     paintMarks(plane, channelMarks(low, high, range));
     note.textContent = channelNote(frame, channel);

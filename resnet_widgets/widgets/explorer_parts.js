@@ -9,6 +9,8 @@ const KEYS = [
   ["← →", "channel before or after, in the order of the slider"],
   ["↑ ↓", "layer before or after"],
   ["/", "find a layer"],
+  ["b", "bookmark this, with a note"],
+  ["Shift ←↑→↓", "on the photo or a map: draw a region"],
   ["?", "this card"],
   ["Esc", "close, clear"],
 ];
@@ -24,9 +26,9 @@ export function toggle(/** @type {HTMLElement} */ node, /** @type {string} */ na
 export function titled(
   /** @type {Node} */ left,
   /** @type {Node} */ right,
-  /** @type {Node} */ content,
+  /** @type {Node[]} */ ...content
 ) {
-  return element("div", {}, element("div", { class: "rw-title" }, left, right), content);
+  return element("div", {}, element("div", { class: "rw-title" }, left, right), ...content);
 }
 
 /** @param {any} model @param {AbortSignal} signal */
@@ -167,7 +169,7 @@ export function footerOf() {
      */
     show(seen, reading, size) {
       if (!seen) {
-        where.textContent = "Point at the photo or a map";
+        where.textContent = "Point at the photo or a map; drag a box to find its channels";
         return;
       }
       const parts = [reading];

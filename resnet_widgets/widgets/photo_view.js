@@ -1,29 +1,14 @@
-// The photo as the model gets it, or the whole of it with the crop marked, and on it what the cell
-// under the cursor sees.
+// The photo as the model gets it, or the whole of it with the crop marked; on it what the cell under
+// the cursor sees, the region, and as much of the map as is wanted.
 
-import { cursorCells } from "./cursor.js";
-import { element } from "./shared.js";
+import { cursorCells, placeBox, STEPS } from "./cursor.js";
+import { regionBox } from "./region_box.js";
+import { element, onChange, setTrait, setTraits } from "./shared.js";
 
 /**
- * @typedef {{ size: [number, number], stride: [number, number], start: [number, number] }} Field
- *   as in `receptive_field.py`: rows first, in pixels of the model's input
  * @typedef {{ name: string, size: [number, number], box: [number, number, number, number],
  *   notes: string[] }} Picture as `Explorer.picture`
  */
-
-/**
- * The pixels that a block of cells sees, `[left, top, right, bottom]`, not clipped to the picture.
- * @param {Field} field
- * @param {number[]} block `[left, top, right, bottom]` in cells
- */
-export function seenBy(field, [left, top, right, bottom]) {
-  const [rows, columns] = [0, 1].map((axis) => {
-    const [first, last] = axis ? [left, right] : [top, bottom];
-    const start = field.start[axis] + first * field.stride[axis];
-    return [start, field.start[axis] + (last - 1) * field.stride[axis] + field.size[axis]];
-  });
-  return [columns[0], rows[0], columns[1], rows[1]];
-}
 
 /**
  * Where the crop lies in the view, in 0…1 of it: all of it, or a part if the whole photo shows.
@@ -44,16 +29,39 @@ export function cropInView({ size: [height, width], box }, whole, aspect) {
 }
 
 /**
- * @param {AbortSignal} signal
- * @param {(at: [x: number, y: number] | null) => void} onPoint told where in the crop (0…1) the
- *   pointer is; null when it leaves
+ * @param {object} options
+ * @param {any} options.model with the traits `cursor`, `pixel`, `region` and `overlay`
+ * @param {AbortSignal} options.signal
+ * @param {() => [number, number]} options.size width and height of the model's input
+ * @param {() => [number, number] | null} options.cells width and height of the map, null if none
  */
-export function photoView(signal, onPoint) {
-  const canvas = element("canvas", { role: "img" });
+export function photoView({ model, signal, size, cells }) {
+  const canvas = element("canvas", { class: "rw-photo-pixels" });
+  const overlay = element("canvas", { class: "rw-overlay", hidden: true });
   const field = element("div", { class: "rw-field", hidden: true });
   const cell = element("div", { class: "rw-cursor", hidden: true });
-  const crop = element("div", { class: "rw-crop" }, field, cell);
-  const node = element("div", { class: "rw-photo" }, canvas, crop);
+  const crop = element("div", { class: "rw-crop" }, overlay, field, cell);
+  const node = element(
+    "div",
+    {
+      class: "rw-photo",
+      tabindex: 0,
+      role: "application",
+      "aria-roledescription": "photo",
+      "aria-label": "Photo",
+    },
+    canvas,
+    crop,
+  );
+  const strength = element("input", { type: "range", min: 0, max: 100, step: 1 });
+  const share = element("output");
+  const control = element(
+    "label",
+    { class: "rw-overlay-control", title: "How much of the map lies over the photo" },
+    element("span", { text: "Overlay" }),
+    strength,
+    share,
+  );
 
   /** @type {ImageBitmap | null} */
   let bitmap = null;
@@ -61,12 +69,14 @@ export function photoView(signal, onPoint) {
   let picture = null;
   let aspect = 1;
   let whole = false;
+  let hasMap = false;
 
   function draw() {
     node.style.aspectRatio = String(aspect);
     if (!bitmap || !picture) return;
     const inView = cropInView(picture, whole, aspect);
-    place(crop, inView);
+    const { x: atX, y: atY } = inView;
+    placeBox(crop, [atX, atY, atX + inView.width, atY + inView.height]);
     crop.toggleAttribute("data-whole", whole);
     const ratio = bitmap.width / picture.size[1];
     const side = Math.round(Math.max(node.clientWidth, 1) * devicePixelRatio);
@@ -97,14 +107,67 @@ export function photoView(signal, onPoint) {
 
   function point(/** @type {PointerEvent} */ event) {
     const box = crop.getBoundingClientRect();
-    const x = (event.clientX - box.left) / box.width;
-    const y = (event.clientY - box.top) / box.height;
-    onPoint(x >= 0 && x < 1 && y >= 0 && y < 1 ? [x, y] : null);
+    const at = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    if (at.every((part) => part >= 0 && part < 1)) pointAt(at);
+    else leave();
   }
 
+  /** Puts the cursor on the cell of the map that lies at a place, given in 0…1 of the crop. */
+  function pointAt(/** @type {number[]} */ at) {
+    const pixel = size().map((length, axis) => Math.floor(at[axis] * length));
+    const [x, y] = (cells() ?? [0, 0]).map((count, axis) => Math.floor(at[axis] * count));
+    setTraits(model, { pixel, cursor: cellBox(x, y) });
+  }
+
+  /** One cell of the map in 0…1, or [] where there is none. */
+  function cellBox(/** @type {number} */ x, /** @type {number} */ y) {
+    const grid = cells();
+    return grid ? [x / grid[0], y / grid[1], (x + 1) / grid[0], (y + 1) / grid[1]] : [];
+  }
+
+  const leave = () => setTraits(model, { pixel: [], cursor: [] });
+
+  function walk(/** @type {KeyboardEvent} */ event) {
+    const [step, grid] = [STEPS[event.key], cells()];
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "Escape") leave();
+    else if (!step || !grid) return;
+    else {
+      const cursor = model.get("cursor");
+      const block = cursor.length ? cursorCells(cursor, ...grid) : [0, 0, ...grid];
+      const at = [0, 1].map((axis) => {
+        const middle = (block[axis] + block[axis + 2] - 1) >> 1;
+        const next = cursor.length ? middle + step[axis] : middle;
+        return (Math.max(0, Math.min(grid[axis] - 1, next)) + 0.5) / grid[axis];
+      });
+      pointAt(at);
+    }
+    event.preventDefault();
+  }
+
+  function showOverlay() {
+    const value = model.get("overlay");
+    strength.value = String(Math.round(100 * value));
+    share.textContent = `${strength.value} %`;
+    overlay.style.opacity = String(value);
+    overlay.hidden = !hasMap || value === 0;
+    strength.disabled = !hasMap;
+  }
+
+  regionBox({ node, area: crop, model, cells: size, steps: cells, signal });
   node.addEventListener("pointermove", point, { signal });
   node.addEventListener("pointerdown", point, { signal });
-  node.addEventListener("pointerleave", () => onPoint(null), { signal });
+  node.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && leave(), {
+    signal,
+  });
+  node.addEventListener("keydown", walk, { signal });
+  strength.addEventListener(
+    "input",
+    () => setTrait(model, "overlay", Number(strength.value) / 100),
+    { signal },
+  );
+  onChange(model, ["overlay"], showOverlay, signal);
+  showOverlay();
   const resized = new ResizeObserver(draw);
   resized.observe(node);
   signal.addEventListener("abort", () => {
@@ -114,6 +177,7 @@ export function photoView(signal, onPoint) {
 
   return {
     node,
+    control,
 
     /**
      * @param {ImageBitmap} next
@@ -123,12 +187,13 @@ export function photoView(signal, onPoint) {
       bitmap?.close();
       bitmap = next;
       picture = of;
-      canvas.setAttribute("aria-label", `Photo ${of.name}`);
+      node.setAttribute("aria-label", `Photo ${of.name}`);
       draw();
     },
 
     /** @param {number} next width by height */
     setAspect(next) {
+      if (next === aspect) return;
       aspect = next;
       draw();
     },
@@ -139,51 +204,28 @@ export function photoView(signal, onPoint) {
       draw();
     },
 
+    /** @param {HTMLCanvasElement | null} map what a view of the map has painted */
+    setOverlay(map) {
+      hasMap = map !== null;
+      if (map) {
+        overlay.width = map.width;
+        overlay.height = map.height;
+        overlay.getContext("2d")?.drawImage(map, 0, 0);
+      }
+      showOverlay();
+    },
+
     /**
      * Marks the cursor, and the pixels it sees.
      * @param {number[]} cursor in 0…1 of the crop, or []
-     * @param {number[] | null} seen `[left, top, right, bottom]` in 0…1 of the crop
+     * @param {number[]} seen `[left, top, right, bottom]` in 0…1 of the crop, or []
      */
     mark(cursor, seen) {
-      cell.hidden = cursor.length !== 4;
-      if (!cell.hidden) placeEdges(cell, cursor);
-      field.hidden = !seen;
-      if (seen) {
-        placeEdges(
-          field,
-          seen.map((edge) => Math.min(1, Math.max(0, edge))),
-        );
-      }
+      placeBox(cell, cursor);
+      placeBox(
+        field,
+        seen.map((edge) => Math.min(1, Math.max(0, edge))),
+      );
     },
   };
-}
-
-/**
- * What a cursor sees through a layer.
- * @param {number[]} cursor in 0…1, or []
- * @param {{ shape: number[], field: Field | null } | undefined} layer
- * @param {[number, number]} size height and width of the model's input
- * @returns {{ block: number[], pixels: number[] | null } | null} `block` in cells of the layer
- */
-export function look(cursor, layer, size) {
-  if (cursor.length !== 4 || !layer || layer.shape.length !== 3) return null;
-  const [height, width] = layer.shape;
-  if (height < 1 || width < 1) return null;
-  const block = cursorCells(cursor, width, height);
-  if (!layer.field) return { block, pixels: null };
-  const whole = layer.field.stride[0] === 0;
-  return { block, pixels: whole ? [0, 0, size[1], size[0]] : seenBy(layer.field, block) };
-}
-
-/** @param {HTMLElement} node @param {{x: number, y: number, width: number, height: number}} box */
-function place(node, { x, y, width, height }) {
-  placeEdges(node, [x, y, x + width, y + height]);
-}
-
-/** @param {HTMLElement} node @param {number[]} edges left, top, right, bottom in 0…1 */
-function placeEdges(node, [left, top, right, bottom]) {
-  node.style.left = `${100 * left}%`;
-  node.style.top = `${100 * top}%`;
-  node.style.width = `${100 * (right - left)}%`;
-  node.style.height = `${100 * (bottom - top)}%`;
 }

@@ -61,9 +61,20 @@ export function onChange(model, names, handler, signal) {
  * @param {unknown} value
  */
 export function setTrait(model, name, value) {
-  if (JSON.stringify(model.get(name)) === JSON.stringify(value)) return;
-  model.set(name, value);
-  model.save_changes();
+  setTraits(model, { [name]: value });
+}
+
+/**
+ * Sets several traits and tells the kernel in one message, if any of them is a change.
+ * @param {any} model
+ * @param {Record<string, unknown>} values
+ */
+export function setTraits(model, values) {
+  const changed = Object.entries(values).filter(
+    ([name, value]) => JSON.stringify(model.get(name)) !== JSON.stringify(value),
+  );
+  for (const [name, value] of changed) model.set(name, value);
+  if (changed.length) model.save_changes();
 }
 
 /**

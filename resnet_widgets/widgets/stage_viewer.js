@@ -12,6 +12,7 @@ import {
   onChange,
   oncePerFrame,
   setTrait,
+  setTraits,
 } from "./shared.js";
 
 /**
@@ -34,7 +35,55 @@ function give(child, name, value) {
   if (JSON.stringify(child.get(name)) !== JSON.stringify(value)) child.set(name, value);
 }
 
-const FOR_ALL = ["photo", ...RANGE_TRAITS, "colormap", "cursor"];
+const FOR_ALL = ["photo", ...RANGE_TRAITS, "colormap", "cursor", "region"];
+
+/** Most columns, as in `stage_viewer.py`. */
+const MOST = 12;
+
+/** @typedef {{ layers: string[], channels: number[] }} Columns */
+
+/**
+ * Columns with one more at the end.
+ * @param {Columns} columns
+ * @param {string} layer
+ * @param {number} channel
+ * @returns {Columns}
+ */
+export function withColumn({ layers, channels }, layer, channel) {
+  return { layers: [...layers, layer], channels: [...channels, channel] };
+}
+
+/**
+ * @param {Columns} columns
+ * @param {number} index
+ * @returns {Columns}
+ */
+export function withoutColumn({ layers, channels }, index) {
+  const others = (/** @type {any[]} */ list) => list.filter((_, i) => i !== index);
+  return { layers: others(layers), channels: others(channels) };
+}
+
+/**
+ * Columns with one of them `by` places further to the right, as far as there are any.
+ * @param {Columns} columns
+ * @param {number} index
+ * @param {number} by
+ * @returns {Columns}
+ */
+export function withMoved({ layers, channels }, index, by) {
+  const to = Math.max(0, Math.min(layers.length - 1, index + by));
+  const move = (/** @type {any[]} */ list) => {
+    const others = list.filter((_, i) => i !== index);
+    return [...others.slice(0, to), list[index], ...others.slice(to)];
+  };
+  return { layers: move(layers), channels: move(channels) };
+}
+
+/** @returns {Columns} with a channel for each layer */
+function columnsOf(/** @type {any} */ model) {
+  const layers = /** @type {string[]} */ (model.get("layers"));
+  return { layers, channels: layers.map((_, i) => model.get("channels")[i] ?? 0) };
+}
 
 /**
  * @param {{ model: any, el: HTMLElement, signal: AbortSignal, host: any }} context
@@ -48,14 +97,21 @@ async function fillColumn({ model, el, signal, host }, index) {
   const name = element("b");
   const fact = element("span", { class: "rw-stage-fact" });
   const channel = element("span");
-  const caption = element(
-    "button",
-    { type: "button", class: "rw-stage-name" },
-    name,
-    fact,
-    channel,
+  const caption = element("button", { type: "button", class: "rw-stage-name" }, name);
+  const [before, after, remove] = ["←", "→", "×"].map((text) =>
+    element("button", { type: "button", class: "rw-quiet", text }),
   );
-  el.append(mapBox, caption, sliderBox);
+  el.append(
+    element(
+      "div",
+      { class: "rw-stage-head" },
+      caption,
+      element("span", { class: "rw-stage-tools" }, before, after, remove),
+    ),
+    mapBox,
+    element("div", { class: "rw-stage-foot" }, fact, channel),
+    sliderBox,
+  );
   const layer = () => model.get("layers")[index] ?? "";
 
   /** @type {import("./frame_store.js").Frame | null} */
@@ -64,6 +120,7 @@ async function fillColumn({ model, el, signal, host }, index) {
   function share() {
     for (const trait of FOR_ALL) give(map, trait, model.get(trait));
     give(map, "layer", layer());
+    give(map, "outline", model.get("outlines")[index] ?? []);
     give(map, "channel", model.get("channels")[index] ?? 0);
     give(slider, "photo", model.get("photo"));
     give(slider, "layer", layer());
@@ -81,26 +138,55 @@ async function fillColumn({ model, el, signal, host }, index) {
         ? `≈ ${formatNumber(blockValue(frame, shown, cursorCells(at, frame.width, frame.height)))}`
         : "";
     fact.textContent = reading || (frame ? formatShape(frame.shape) : "");
-    caption.title = `Select ${layer()}`;
+    caption.title = `Select ${layer()}, channel ${shown}`;
     caption.setAttribute("aria-pressed", String(model.get("selected") === layer()));
+    const count = model.get("layers").length;
+    label(before, `Move ${name.textContent} to the left`, index === 0);
+    label(after, `Move ${name.textContent} to the right`, index >= count - 1);
+    label(remove, `Remove ${name.textContent}`, false);
   }
 
   function setChannel(/** @type {number} */ value) {
-    const channels = model
-      .get("layers")
-      .map((/** @type {string} */ _, /** @type {number} */ i) =>
-        i === index ? value : (model.get("channels")[i] ?? 0),
-      );
+    const { channels } = columnsOf(model);
+    channels[index] = value;
     setTrait(model, "channels", channels);
   }
 
+  /** Moves the column, and with it the hand that does it. */
+  function move(/** @type {number} */ by) {
+    setTraits(model, withMoved(columnsOf(model), index, by));
+    const next = el.parentElement?.children[index + by];
+    const button = next?.querySelectorAll("button")[by < 0 ? 1 : 2];
+    // At the end of the row the button that was pressed can do no more.
+    if (button?.disabled) next?.querySelector("button")?.focus();
+    else button?.focus();
+  }
+
   share();
-  onChange(model, [...FOR_ALL, "layers", "channels"], share, signal);
+  onChange(model, [...FOR_ALL, "layers", "channels", "outlines"], share, signal);
   onChange(model, ["selected"], describe, signal);
   onChange(map, ["channel"], () => setChannel(map.get("channel")), signal);
   onChange(slider, ["value"], () => setChannel(slider.get("value")), signal);
-  onChange(map, ["cursor"], () => setTrait(model, "cursor", map.get("cursor")), signal);
-  caption.addEventListener("click", () => setTrait(model, "selected", layer()), { signal });
+  for (const trait of ["cursor", "region"]) {
+    onChange(map, [trait], () => setTrait(model, trait, map.get(trait)), signal);
+  }
+  caption.addEventListener(
+    "click",
+    () => setTraits(model, { selected: layer(), channel: columnsOf(model).channels[index] }),
+    { signal },
+  );
+  before.addEventListener("click", () => move(-1), { signal });
+  after.addEventListener("click", () => move(1), { signal });
+  remove.addEventListener(
+    "click",
+    () => {
+      const neighbour = el.nextElementSibling ? el : el.previousElementSibling;
+      const target = neighbour ?? el.closest(".rw-stages");
+      target?.querySelector("button")?.focus();
+      setTraits(model, withoutColumn(columnsOf(model), index));
+    },
+    { signal },
+  );
 
   await followFrame({ model: map, host, signal }, (now) => {
     frame = now.state === "ready" ? now.frame : null;
@@ -110,32 +196,88 @@ async function fillColumn({ model, el, signal, host }, index) {
   await (await host.getWidget(sliderRef)).render({ el: sliderBox, signal });
 }
 
+/** Names a button, and says whether it has anything to do. */
+function label(
+  /** @type {HTMLButtonElement} */ button,
+  /** @type {string} */ text,
+  /** @type {boolean} */ disabled,
+) {
+  button.title = text;
+  button.setAttribute("aria-label", text);
+  button.disabled = disabled;
+}
+
 /** @param {{ model: any, el: HTMLElement, signal: AbortSignal, host: any }} context */
 async function renderStages({ model, el, signal, host }) {
   becomeRoot(el, signal);
   el.classList.add("rw-stages");
   const columns = element("div", { class: "rw-stage-columns" });
-  const empty = element("div", { class: "rw-empty", text: "No layers to compare" });
+  const empty = element("div", {
+    class: "rw-empty",
+    text: "No layers to compare. Select one, then add it as a column.",
+  });
+  const add = element("button", { type: "button", class: "rw-quiet rw-stage-add" });
   const title = element(
     "div",
     { class: "rw-title" },
-    element("span", { text: "Stages side by side" }),
-    element("span", { text: "cursor linked" }),
+    element("span", { text: "Layers side by side" }),
+    add,
   );
   el.append(title, errorLine(model, signal), columns, empty);
 
-  let build = new AbortController();
+  /** What the button adds: the layer now selected, else once more the last one. */
+  const nextLayer = () => model.get("selected") || model.get("layers").at(-1) || "";
 
+  function offer() {
+    const [layer, count] = [nextLayer(), model.get("layers").length];
+    add.textContent = "＋ column";
+    if (count >= MOST) label(add, `There is room for ${MOST} columns: remove one first`, true);
+    else label(add, layer ? `Add ${layer} as a column` : "Select a layer to add it", !layer);
+  }
+  add.addEventListener(
+    "click",
+    () => {
+      const now = columnsOf(model);
+      const layer = nextLayer();
+      const channel = model.get("selected") ? model.get("channel") : (now.channels.at(-1) ?? 0);
+      setTraits(model, withColumn(now, layer, channel));
+    },
+    { signal },
+  );
+  onChange(model, ["selected", "layers"], offer, signal);
+  offer();
+
+  /** @type {{ key: string, box: HTMLElement, ends: AbortController }[]} */
+  let built = [];
+
+  /** Builds the columns whose widgets are new and leaves the others, with the hand in them, alone. */
   async function rebuild() {
-    build.abort();
-    build = new AbortController();
-    const mine = AbortSignal.any([signal, build.signal]);
-    const count = Math.min(model.get("maps").length, model.get("sliders").length);
-    const boxes = Array.from({ length: count }, () => element("div", { class: "rw-stage" }));
-    columns.style.setProperty("--rw-columns", String(Math.max(1, count)));
-    columns.replaceChildren(...boxes);
-    empty.hidden = count > 0;
-    await Promise.all(boxes.map((box, i) => fillColumn({ model, el: box, signal: mine, host }, i)));
+    const sliders = /** @type {string[]} */ (model.get("sliders"));
+    const keys = /** @type {string[]} */ (model.get("maps"))
+      .slice(0, sliders.length)
+      .map((map, i) => `${map} ${sliders[i]}`);
+    const same = built.findIndex(({ key }, i) => key !== keys[i]);
+    const kept = same < 0 ? built : built.slice(0, same);
+    for (const { box, ends } of built.slice(kept.length)) {
+      ends.abort();
+      box.remove();
+    }
+    const fresh = keys.slice(kept.length).map((key) => ({
+      key,
+      box: element("div", { class: "rw-stage" }),
+      ends: new AbortController(),
+    }));
+    built = [...kept, ...fresh];
+    columns.style.setProperty("--rw-columns", String(Math.max(1, built.length)));
+    columns.append(...fresh.map(({ box }) => box));
+    columns.hidden = built.length === 0;
+    empty.hidden = built.length > 0;
+    await Promise.all(
+      fresh.map(({ box, ends }, i) => {
+        const mine = AbortSignal.any([signal, ends.signal]);
+        return fillColumn({ model, el: box, signal: mine, host }, kept.length + i);
+      }),
+    );
   }
 
   // Maps and sliders change together.

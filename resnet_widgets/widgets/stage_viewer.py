@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
 
 import anywidget
@@ -13,10 +14,13 @@ from .activation_map import ActivationMap
 from .channel_slider import ChannelSlider
 
 _MOST_COLUMNS = 12
+_LONGEST_NAME = 1024
 
 
 class StageViewer(Coloured):
     """Columns of an `ActivationMap` and a small `ChannelSlider`, one a layer.
+
+    Columns can be added, moved and removed in the page, 12 at most; one layer can have several.
 
     The warm square is the same part of the photo in every column. Where a map has smaller cells it
     covers a block of them, and the number under the map is their mean.
@@ -35,7 +39,11 @@ class StageViewer(Coloured):
         limits: As in `ActivationMap`, for all columns.
         colormap: As in `ActivationMap`, for all columns.
         cursor: `[x0, y0, x1, y1]`, the cell under the pointer in 0…1 of the picture; `[]` for none.
-        selected: Path of the layer whose name was clicked last; `""` for none.
+        region: As in `ActivationMap`, for all columns.
+        outlines: `outline` of the map in each column.
+        selected: Path of the layer whose name was clicked last, and which a new column shows; `""`
+            for none.
+        channel: Index of the channel that goes with `selected`.
         maps: The `ActivationMap` of each column.
         sliders: The `ChannelSlider` of each column.
 
@@ -52,23 +60,46 @@ class StageViewer(Coloured):
     layers = traitlets.List(traitlets.Unicode()).tag(sync=True)
     channels = traitlets.List(traitlets.Int()).tag(sync=True)
     cursor = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
+    region = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
+    outlines: traitlets.List[Any] = traitlets.List().tag(sync=True, echo_update=False)
     selected = traitlets.Unicode("").tag(sync=True)
+    channel = traitlets.Int(0).tag(sync=True, echo_update=False)
     maps = WidgetList()
     sliders = WidgetList()
 
     def accepts(self, name: str, value: Any) -> bool:
         """Columns cost two widgets each, so a page gets no more than there is room for."""
-        if name == "layers" and not (isinstance(value, list) and len(value) <= _MOST_COLUMNS):
+        if name == "layers" and not _are_layers(value):
+            return False
+        if name == "channels" and not _are_channels(value):
             return False
         return super().accepts(name, value)
+
+    @traitlets.validate("layers")
+    def _check_layers(self, proposal: dict[str, Any]) -> list[str]:
+        layers = proposal["value"]
+        if not _are_layers(layers):
+            raise traitlets.TraitError(
+                f"Expected `layers` to be at most {_MOST_COLUMNS} paths of layers. "
+                f"Received: {reprlib.repr(layers)}"
+            )
+        return layers
+
+    @traitlets.validate("outlines")
+    def _clamp_outlines(self, proposal: dict[str, Any]) -> list[list[float]]:
+        return [clamp_cursor(outline) for outline in proposal["value"][:_MOST_COLUMNS]]
+
+    @traitlets.validate("channel")
+    def _clamp_channel(self, proposal: dict[str, Any]) -> int:
+        return clamp_index(proposal["value"])
 
     @traitlets.validate("channels")
     def _fit_channels(self, proposal: dict[str, Any]) -> list[int]:
         channels = [clamp_index(channel) for channel in proposal["value"]]
         return (channels + [0] * len(self.layers))[: len(self.layers)]
 
-    @traitlets.validate("cursor")
-    def _clamp_cursor(self, proposal: dict[str, Any]) -> list[float]:
+    @traitlets.validate("cursor", "region")
+    def _clamp_box(self, proposal: dict[str, Any]) -> list[float]:
         return clamp_cursor(proposal["value"])
 
     @traitlets.observe("layers", "store")
@@ -91,3 +122,19 @@ class StageViewer(Coloured):
         for child in (*self.maps, *self.sliders):
             child.close()
         super().close()
+
+
+def _are_layers(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) <= _MOST_COLUMNS
+        and all(isinstance(path, str) and len(path) <= _LONGEST_NAME for path in value)
+    )
+
+
+def _are_channels(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) <= _MOST_COLUMNS
+        and all(type(channel) is int for channel in value)
+    )

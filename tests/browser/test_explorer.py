@@ -29,12 +29,14 @@ SHAPES = {
     "predictions": (5,),
 }
 FRAMES = {name: RNG.random(shape, np.float32) for name, shape in SHAPES.items()}
+OF_ROCKET = {name: RNG.random(shape, np.float32) for name, shape in SHAPES.items()}
 FIELDS = {"conv2_block1_out": {"size": [10, 10], "stride": [4, 4], "start": [-3, -3]}}
 ROWS = [
     {
         "path": path,
         "name": path,
         "kind": "Activation",
+        "detail": "relu",
         "stage": path.split("_")[0] if len(shape) == 3 else "head",
         "block": "_".join(path.split("_")[:2]) if "_block" in path else "",
         "shape": list(shape),
@@ -68,6 +70,7 @@ def show_explorer(show):
             "slider": ("channel_slider.js", ChannelSlider, {}),
             "stages": ("stage_viewer.js", StageViewer, {}),
             "picker": ("image_picker.js", ImagePicker, {}),
+            "compare_picker": ("image_picker.js", ImagePicker, {}),
         }
         for i in range(2):
             others[f"map{i}"] = ("activation_map.js", ActivationMap, {"values": False})
@@ -83,6 +86,7 @@ def show_explorer(show):
             others[name][2]["photo"] = state["photo"]
         references = {name: f"anywidget:{name}" for name in others if hasattr(Explorer, name)}
         frames = {f"cat|{name}": array for name, array in FRAMES.items()}
+        frames |= {f"rocket|{name}": array for name, array in OF_ROCKET.items()}
         return show(
             "explorer.js", Explorer, frames, width=width, others=others, **references, **state
         )
@@ -259,15 +263,13 @@ def test_the_whole_photo_can_be_seen(show_explorer):
         " [new DataView(Uint8Array.from(bytes).buffer)])",
         list(file.getvalue()),
     )
-    page.wait_for_function(
-        "document.querySelector('.rw-photo canvas').ariaLabel === 'Photo cat.png'"
-    )
+    page.wait_for_function("document.querySelector('.rw-photo').ariaLabel === 'Photo cat.png'")
     next_frame(page)
     crop = page.get_by_role("button", name="32² crop")
-    assert pixels(page, ".rw-photo canvas")[:, :, 0].min() >= 198
+    assert pixels(page, ".rw-photo-pixels")[:, :, 0].min() >= 198
     crop.click()
     expect(crop).to_have_attribute("aria-pressed", "true")
-    whole = pixels(page, ".rw-photo canvas")
+    whole = pixels(page, ".rw-photo-pixels")
     height, width = whole.shape[:2]
     assert whole[2, width // 2, 3] == 0  # nothing above the picture
     assert whole[height // 2, width // 2, 0] >= 198  # the crop

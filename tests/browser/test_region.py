@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
+from resnet_widgets.engine.regions import region_channels, region_scores
 from resnet_widgets.widgets import ActivationMap
 
 FRAMES = {"conv": np.arange(8 * 8 * 2, dtype=np.float32).reshape(8, 8, 2)}
@@ -120,3 +123,30 @@ def test_boxes_set_from_python_are_shown(show_map):
     page.evaluate("stub.models.shown.update({ region: [], outline: [] })")
     assert page.locator(".rw-region").is_hidden()
     assert page.locator(".rw-outline").is_hidden()
+
+
+@pytest.mark.parametrize("region", [[0.1, 0.2, 0.45, 0.5], [0, 0, 1, 0.25], [0.4, 0.4, 0.42, 0.42]])
+def test_the_page_ranks_channels_as_numpy_does_up_to_its_bytes(show, region):
+    rng = np.random.default_rng(5)
+    activation = np.maximum(0, rng.normal(size=(14, 14, 96)) ** 3).astype(np.float32)
+    page = show("activation_map.js", ActivationMap, {"conv": activation}, layer="conv")
+    page.wait_for_selector(".rw-cells[data-shown]")
+    shown, order = page.evaluate(
+        """async (region) => {
+          const { best, regionScores } = await import("/region_list.js");
+          const { scores } = regionScores(stub.exports.store.peek("", "conv"), region);
+          return [[...scores], best(scores, 96)];
+        }""",
+        region,
+    )
+    exact = region_scores(activation, region)
+    # A byte is within 1/504 of the range: so is each mean, and so is the standard deviation.
+    byte = np.ptp(activation, axis=(0, 1)) / 504
+    slack = (2 + np.abs(exact)) * byte / (activation.std((0, 1), dtype=np.float64) - byte)
+    assert np.all(np.abs(shown - exact) <= slack)
+    assert slack.max() < 0.2
+    # So two channels stand the other way round only where their scores are as close as that.
+    ranking = [channel for channel, _ in region_channels(activation, region, 96)]
+    assert sorted(order) == sorted(ranking)
+    for above, below in itertools.pairwise(order):
+        assert exact[above] >= exact[below] - slack[above] - slack[below]

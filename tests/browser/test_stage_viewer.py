@@ -70,8 +70,10 @@ def test_each_column_shows_its_layer_and_channel(show_stages):
         low, high = float(plane.min()), float(plane.max())
         wanted = colored(array, i + 1, low, high, table(page, "viridis"))
         np.testing.assert_array_equal(pixels(page, cells), wanted)
-    captions = page.locator(".rw-stage-name").all_inner_texts()
-    assert [" ".join(text.split()) for text in captions] == [
+    names = page.locator(".rw-stage-name").all_inner_texts()
+    facts = page.locator(".rw-stage-foot").all_inner_texts()
+    captions = zip(names, facts, strict=True)
+    assert [" ".join(" ".join(texts).split()) for texts in captions] == [
         "conv2 16 × 16 × 4 ch 1",
         "conv3 8 × 8 × 6 ch 2",
         "conv4 4 × 4 × 8 ch 3",

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { nextLayers } from "../../resnet_widgets/explorer.js";
-import { cropInView, look, seenBy } from "../../resnet_widgets/widgets/photo_view.js";
+import { cropInView } from "../../resnet_widgets/widgets/photo_view.js";
+import { look, seenBy } from "../../resnet_widgets/widgets/receptive_field.js";
 
 /** ResNet50's conv3_block4_out at 224 × 224. */
 const CONV3 = /** @type {const} */ ({

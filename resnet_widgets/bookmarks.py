@@ -1,0 +1,142 @@
+"""Bookmarks: what was on show, with a note, as plain data and as JSON."""
+
+from __future__ import annotations
+
+import json
+import reprlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# Most bookmarks that an explorer keeps; they travel with the widget's state.
+MOST = 200
+_LONGEST_NOTE = 2000
+_LONGEST_NAME = 1024
+_MOST_COLOURS = 16
+_FORMAT = "resnet_widgets bookmarks"
+_VERSION = 1
+
+_TEXTS = {
+    "photo": _LONGEST_NAME,
+    "digest": _LONGEST_NAME,
+    "layer": _LONGEST_NAME,
+    "note": _LONGEST_NOTE,
+}
+
+
+def check_bookmark(entry: Any) -> dict[str, Any]:
+    """One bookmark, as plain data that JSON can hold.
+
+    Args:
+        entry: Mapping with `layer` and, where they matter, `photo` (its name), `digest` (of the
+            photo), `channel`, `region`, `note`, and `colours`: those traits of an `ActivationMap`
+            that say what its colours mean, such as `scale`.
+
+    Returns:
+        A new `dict` with all of these keys.
+
+    Raises:
+        ValueError: If it is something else, or has a key or a value that no bookmark has.
+    """
+    if not isinstance(entry, Mapping):
+        raise ValueError(f"A bookmark must be a mapping. Received: {reprlib.repr(entry)}")
+    empty = {**dict.fromkeys(_TEXTS, ""), "channel": 0, "region": [], "colours": {}}
+    if unknown := sorted(map(str, entry.keys() - empty.keys())):
+        raise ValueError(
+            f"A bookmark has the keys {sorted(empty)}. Received: {reprlib.repr(unknown)}"
+        )
+    made = {**empty, **entry}
+    for key, most in _TEXTS.items():
+        if not isinstance(made[key], str) or len(made[key]) > most:
+            _refuse(key, f"text of at most {most} characters", made[key])
+    if not made["layer"]:
+        _refuse("layer", "the path of a layer", made["layer"])
+    if type(made["channel"]) is not int or not 0 <= made["channel"] < 2**31:
+        _refuse("channel", "an index, 0 or more", made["channel"])
+    made["region"] = _box(made["region"])
+    made["colours"] = _colours(made["colours"])
+    return made
+
+
+def check_bookmarks(entries: Any) -> list[dict[str, Any]]:
+    """A list of bookmarks, each as `check_bookmark` returns it.
+
+    Raises:
+        ValueError: If there are too many, or one of them is none; the message says which.
+    """
+    if isinstance(entries, (str, bytes, Mapping)) or not isinstance(entries, Iterable):
+        raise ValueError(f"Bookmarks must be a list. Received: {reprlib.repr(entries)}")
+    entries = list(entries)
+    if len(entries) > MOST:
+        raise ValueError(f"There can be at most {MOST} bookmarks. Received: {len(entries)}")
+    made = []
+    for index, entry in enumerate(entries):
+        try:
+            made.append(check_bookmark(entry))
+        except ValueError as error:
+            raise ValueError(f"Bookmark {index}: {error}") from None
+    return made
+
+
+def to_json(entries: Any) -> str:
+    """Bookmarks as JSON text, to be read again with `from_json`."""
+    content = {"format": _FORMAT, "version": _VERSION, "bookmarks": check_bookmarks(entries)}
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def from_json(text: str | bytes) -> list[dict[str, Any]]:
+    """Bookmarks from JSON text that `to_json` has made.
+
+    Raises:
+        ValueError: If the text is no JSON, or JSON of something else.
+    """
+    try:
+        content = json.loads(text)
+    except ValueError as error:  # of the syntax, or of the encoding
+        raise ValueError(f"Bookmarks must be JSON, but this is not: {error}") from None
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise ValueError(
+            "This is JSON, but not of bookmarks. Expected what `Explorer.save_bookmarks` writes. "
+            f"Received: {reprlib.repr(content)}"
+        )
+    if content.get("version") != _VERSION:
+        raise ValueError(
+            f"These bookmarks have a version that is not known here, which is {_VERSION}. "
+            f"Update the package to read them. Received: version {content.get('version')!r}"
+        )
+    return check_bookmarks(content.get("bookmarks"))
+
+
+def _box(region: Any) -> list[float]:
+    if isinstance(region, (list, tuple)) and not region:
+        return []
+    try:
+        x0, y0, x1, y1 = box = [float(edge) for edge in region]
+        good = 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        _refuse("region", "[x0, y0, x1, y1] within 0…1, or []", region)
+    return box
+
+
+def _colours(colours: Any) -> dict[str, Any]:
+    """Names and plain values; what they mean is for the map to check that gets them."""
+
+    def is_plain(value: Any) -> bool:
+        if isinstance(value, float):
+            return value - value == 0  # NaN and infinity are not JSON
+        return isinstance(value, (bool, int)) or (isinstance(value, str) and len(value) < 100)
+
+    if not isinstance(colours, Mapping) or len(colours) > _MOST_COLOURS:
+        _refuse("colours", "a mapping of traits of an ActivationMap", colours)
+    for name, value in colours.items():
+        numbers = isinstance(value, (list, tuple)) and len(value) <= 4
+        if not isinstance(name, str) or not all(map(is_plain, value if numbers else [value])):
+            _refuse("colours", "plain values", {name: value})
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in colours.items()
+    }
+
+
+def _refuse(key: str, expected: str, value: Any) -> None:
+    raise ValueError(f"`{key}` must be {expected}. Received: {reprlib.repr(value)}")

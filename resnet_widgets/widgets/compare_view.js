@@ -1,0 +1,224 @@
+// Two photos through the same layer and channel, and the difference of the two maps.
+
+import { channelPicture } from "./channel_picture.js";
+import { colormapGradient, colormapName } from "./colors.js";
+import { blockValue, cursorCells } from "./cursor.js";
+import { derivedModel } from "./derived_model.js";
+import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, TOP_CODE } from "./ranges.js";
+import { element, followFrame, formatNumber, formatShort, onChange } from "./shared.js";
+
+/** @typedef {import("./frame_store.js").Frame} Frame */
+
+/** Code of zero in a frame that reaches as far below it as above. */
+const ZERO = TOP_CODE / 2;
+
+/**
+ * One channel of a frame minus that of another, as a frame of one channel around zero. Its bytes are
+ * for the eye; `value` subtracts what the two frames say.
+ * @param {Frame} a
+ * @param {Frame} b of the same layer
+ * @param {number} channel
+ * @returns {any} with what a view needs of a `Frame`
+ */
+export function differenceFrame(a, b, channel) {
+  const { width, height } = a;
+  const values = new Float64Array(width * height);
+  let [reach, sum, zeros, finite] = [0, 0, 0, 0];
+  for (let i = 0; i < values.length; i++) {
+    const row = Math.floor(i / width);
+    values[i] = a.value(channel, row, i % width) - b.value(channel, row, i % width);
+    if (!Number.isFinite(values[i])) continue;
+    reach = Math.max(reach, Math.abs(values[i]));
+    sum += values[i];
+    zeros += Number(values[i] === 0);
+    finite++;
+  }
+  const plane = Uint8Array.from(values, (value) => {
+    if (Number.isNaN(value)) return 255;
+    if (!Number.isFinite(value)) return value < 0 ? 253 : 254;
+    return reach ? Math.round(ZERO + (value / reach) * ZERO) : 0;
+  });
+  // A channel that is the same twice has, like any constant one, no code but 0.
+  return {
+    layer: `first − second of ${a.layer}, channel ${channel}`,
+    shape: [height, width, 1],
+    channels: 1,
+    width,
+    height,
+    isVector: false,
+    low: Float32Array.of(finite ? -reach : NaN),
+    high: Float32Array.of(finite ? reach : NaN),
+    strength: Float32Array.of(finite ? sum / finite : NaN),
+    zeros: Float32Array.of(finite ? zeros / finite : 0),
+    plane: () => plane,
+    recall: (/** @type {string} */ _name, /** @type {unknown} */ _of, /** @type {any} */ make) =>
+      make(),
+    value: (/** @type {number} */ _, /** @type {number} */ row, /** @type {number} */ column) =>
+      values[row * width + column],
+  };
+}
+
+/**
+ * The smallest range around two others; `[]` if neither is one.
+ * @param {[number, number]} one
+ * @param {[number, number]} other
+ */
+export function commonRange(one, other) {
+  const ends = [...one, ...other].filter(Number.isFinite);
+  const [low, high] = [Math.min(...ends), Math.max(...ends)];
+  return low < high ? [low, high] : [];
+}
+
+/**
+ * @param {object} options
+ * @param {any} options.model the explorer's
+ * @param {any} options.map the model of its ActivationMap
+ * @param {HTMLElement} options.controls picker of the second photo
+ * @param {any} options.host
+ * @param {AbortSignal} options.signal
+ */
+export function compareView({ model, map, controls, host, signal }) {
+  const swap = element("button", { type: "button", text: "⇄ Swap", title: "Swap the two photos" });
+  const remove = element("button", {
+    type: "button",
+    text: "Remove",
+    title: "Remove the second photo",
+  });
+  const empty = element("div", { class: "rw-empty rw-compare-empty" });
+  empty.textContent =
+    "Choose or drop a second photo here to see both through this layer and channel, and what differs.";
+  const status = element("div", { class: "rw-empty", hidden: true });
+  const columns = element("div", { class: "rw-compare-columns", hidden: true });
+  const node = element(
+    "section",
+    { class: "rw-compare", "aria-label": "Compare two photos" },
+    element(
+      "div",
+      { class: "rw-title rw-compare-title" },
+      element("span", { text: "Compare two photos" }),
+      element("span", { class: "rw-compare-controls" }, controls, swap, remove),
+    ),
+    empty,
+    status,
+    columns,
+  );
+
+  const first = makeColumn({ photo: "", layer: "", limits: [] });
+  const second = makeColumn({ photo: "", layer: "", limits: [] });
+  const both = makeColumn({ limits: [], channel: 0, colormap: "coolwarm" });
+  columns.append(first.node, second.node, both.node);
+
+  function makeColumn(/** @type {Record<string, unknown>} */ own) {
+    const view = derivedModel(map, own);
+    const picture = channelPicture(view, signal);
+    const name = element("b");
+    const reading = element("span", { class: "rw-compare-reading" });
+    const low = element("span");
+    const gradient = element("span", { class: "rw-gradient" });
+    const high = element("span");
+    const node = element(
+      "div",
+      { class: "rw-compare-column" },
+      picture.node,
+      element("div", { class: "rw-compare-name" }, name, reading),
+      element("div", { class: "rw-legend" }, low, gradient, high),
+    );
+    return {
+      node,
+      view,
+      now: /** @type {import("./shared.js").FrameState} */ ({ state: "empty" }),
+
+      /** @param {Frame} frame @param {number[]} range @param {string} title */
+      show(frame, range, title) {
+        view.set("limits", range);
+        picture.show(frame);
+        name.textContent = name.title = title;
+        const [from, to] = range.length ? range : [frame.low[0], frame.high[0]];
+        low.textContent = formatShort(from);
+        high.textContent = formatShort(to);
+        gradient.style.backgroundImage = colormapGradient(
+          colormapName(view.get("colormap"), view.get("symmetric")),
+        );
+      },
+
+      /** @param {Frame | null} frame */
+      read(frame) {
+        const cursor = map.get("cursor");
+        reading.textContent = "";
+        if (!frame || cursor.length !== 4) return;
+        const block = cursorCells(cursor, frame.width, frame.height);
+        const channel = Math.min(view.get("channel"), frame.channels - 1);
+        reading.textContent = `≈ ${formatNumber(blockValue(frame, channel, block))}`;
+      },
+    };
+  }
+
+  /** @type {any} */
+  let difference = null;
+  const frameOf = (/** @type {typeof first} */ { now }) =>
+    now.state === "ready" ? now.frame : null;
+
+  function draw() {
+    const has = model.get("compare_photo") !== "";
+    const [a, b] = [frameOf(first), frameOf(second)];
+    const busy = has && [first, second].some(({ now }) => now.state === "busy");
+    node.classList.toggle("rw-busy", busy);
+    empty.hidden = has;
+    swap.hidden = remove.hidden = !has;
+    // What is on screen stays until there is something of both photos to take its place.
+    if (busy && !columns.hidden) return;
+    columns.hidden = !has || !a || !b || a.isVector;
+    status.hidden = !has || !columns.hidden;
+    status.textContent = why(a);
+    difference = null;
+    if (columns.hidden || !a || !b) return;
+    const channel = Math.min(map.get("channel"), a.channels - 1);
+    const choice = rangeChoice(map);
+    const ranges = [a, b].map((frame) =>
+      colorRange(rangeEnds(frame, choice.clip), channel, choice),
+    );
+    difference = differenceFrame(a, b, channel);
+    const reach = difference.high[0] || 1;
+    const range = commonRange(ranges[0], ranges[1]);
+    first.show(a, range, model.get("picture").name ?? "");
+    second.show(b, range, model.get("compare_picture").name ?? "");
+    both.show(difference, [-reach, reach], "first − second");
+    read();
+  }
+
+  /** What to say in place of the maps. */
+  function why(/** @type {Frame | null} */ a) {
+    for (const { now } of [first, second]) if (now.state === "error") return now.message;
+    if (a?.isVector) return "This layer has one number a channel: choose one with a map.";
+    return "Computing…";
+  }
+
+  function read() {
+    first.read(frameOf(first));
+    second.read(frameOf(second));
+    both.read(difference);
+  }
+
+  function follow() {
+    const has = model.get("compare_photo") !== "";
+    for (const { view } of [first, second]) view.set("layer", has ? map.get("layer") : "");
+    first.view.set("photo", map.get("photo"));
+    second.view.set("photo", model.get("compare_photo"));
+    draw();
+  }
+
+  follow();
+  for (const column of [first, second]) {
+    followFrame({ model: column.view, host, signal }, (now) => {
+      column.now = now;
+      draw();
+    });
+  }
+  swap.addEventListener("click", () => model.send({ kind: "swap" }), { signal });
+  remove.addEventListener("click", () => model.send({ kind: "remove" }), { signal });
+  onChange(model, ["compare_photo", "compare_picture", "picture"], follow, signal);
+  onChange(map, ["photo", "layer"], follow, signal);
+  onChange(map, ["channel", "colormap", ...RANGE_TRAITS], draw, signal);
+  onChange(map, ["cursor"], read, signal);
+  return node;
+}

@@ -1,0 +1,118 @@
+"""Bookmarks as data: what is one, what is not, and JSON there and back."""
+
+import json
+
+import pytest
+
+from resnet_widgets.bookmarks import MOST, check_bookmark, check_bookmarks, from_json, to_json
+
+ENTRY = {
+    "photo": "cat.jpg",
+    "digest": "ab12",
+    "layer": "conv3_block4_out",
+    "channel": 44,
+    "region": [0.25, 0.0, 0.5, 0.5],
+    "note": "<b>ear</b> \u202e “ü”",
+    "colours": {"scale": "zero", "limits": [-1.0, 2.5], "colormap": "auto"},
+}
+
+
+def test_there_and_back():
+    assert from_json(to_json([ENTRY, ENTRY])) == [ENTRY, ENTRY]
+    assert from_json(to_json([])) == []
+
+
+def test_what_is_missing_is_filled_in():
+    assert check_bookmark({"layer": "conv1_relu"}) == {
+        "photo": "",
+        "digest": "",
+        "layer": "conv1_relu",
+        "note": "",
+        "channel": 0,
+        "region": [],
+        "colours": {},
+    }
+
+
+def test_what_comes_out_is_not_what_went_in():
+    entry = {**ENTRY, "region": (0, 0, 1, 1), "colours": {"limits": (0, 1)}}
+    made = check_bookmark(entry)
+    assert made["region"] == [0, 0, 1, 1]
+    assert made["colours"] == {"limits": [0, 1]}
+    assert made is not entry
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"layer": ""},
+        {"layer": 3},
+        {"layer": "x" * 1025},
+        {"note": "x" * 2001},
+        {"note": None},
+        {"channel": -1},
+        {"channel": True},
+        {"channel": 1.5},
+        {"channel": 2**31},
+        {"region": [0, 0, 1]},
+        {"region": [0, 0, 0, 1]},
+        {"region": [0, 0, 2, 1]},
+        {"region": "abcd"},
+        {"region": 0},
+        {"colours": []},
+        {"colours": {"limits": [0.0, float("nan")]}},
+        {"colours": {"limits": [[0]]}},
+        {"colours": {"scale": {"a": 1}}},
+        {"colours": {"scale": "x" * 100}},
+        {"colours": {1: "x"}},
+        {"colours": {str(i): 0 for i in range(17)}},
+    ],
+)
+def test_what_is_wrong_is_named(wrong):
+    [key] = wrong
+    with pytest.raises(ValueError, match=rf"^`{key}` must be .*Received: "):
+        check_bookmark({**ENTRY, **wrong})
+
+
+@pytest.mark.parametrize("entry", [None, "conv1", ["layer"], 3])
+def test_what_is_no_mapping_is_no_bookmark(entry):
+    with pytest.raises(ValueError, match=r"must be a mapping.*Received: "):
+        check_bookmark(entry)
+
+
+def test_a_key_that_none_has_is_named():
+    with pytest.raises(ValueError, match=r"has the keys .*Received: \['chanel'\]"):
+        check_bookmark({**ENTRY, "chanel": 3})
+
+
+def test_the_message_says_which():
+    with pytest.raises(ValueError, match=r"^Bookmark 1: `layer`"):
+        check_bookmarks([ENTRY, {"layer": ""}])
+
+
+@pytest.mark.parametrize("entries", [None, "abc", ENTRY, 7])
+def test_a_list_is_a_list(entries):
+    with pytest.raises(ValueError, match=r"must be a list.*Received: "):
+        check_bookmarks(entries)
+
+
+def test_there_is_a_limit():
+    assert len(check_bookmarks([ENTRY] * MOST)) == MOST
+    with pytest.raises(ValueError, match=rf"at most {MOST} .*Received: {MOST + 1}"):
+        check_bookmarks([ENTRY] * (MOST + 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "must be JSON"),
+        (b"\xff\xfe\x00", "must be JSON"),
+        ("[]", "not of bookmarks"),
+        ('{"format": "x"}', "not of bookmarks"),
+        (to_json([]).replace('"version": 1', '"version": 2'), "Update the package"),
+        (json.dumps({"format": "resnet_widgets bookmarks", "version": 1}), "must be a list"),
+    ],
+)
+def test_text_that_holds_none_says_what_it_is(text, reason):
+    with pytest.raises(ValueError, match=reason):
+        from_json(text)
