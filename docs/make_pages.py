@@ -7,7 +7,6 @@ with the package; live pages for the gallery; the list of all public names.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
@@ -33,6 +32,8 @@ GROUPS = {
     ".frame": "Frames",
     ".widgets": "Widgets",
     ".plots": "Figures",
+    ".export": "Pages",
+    ".files": "Files",
 }
 
 
@@ -171,21 +172,19 @@ def _colours(cache: rw.ActivationCache) -> Figure:
 def _gallery(cache: rw.ActivationCache, pictures: Path, live: Path) -> str:
     """Markdown: a picture of each photo's stages, and the live page it leads to."""
     parts = []
-    export: Callable[..., object] | None = getattr(rw.Explorer, "to_html", None)
     for name, title in PHOTOS.items():
         path = _photo(name)
         _save(rw.plot_stages(cache, path), pictures / f"gallery-{name}.png")
-        alt = "Strongest channel of each stage"
-        parts.append(f"## {title}\n\n![{alt}](pictures/gallery-{name}.png)\n")
-        if export is not None:
-            explorer = rw.Explorer(path, cache=cache)
-            try:
-                export(explorer, live / f"{name}.html")
-            finally:
-                explorer.close()
-            size = (live / f"{name}.html").stat().st_size / 1e6
-            parts.append(
-                f'<a class="reference external" href="live/{name}.html">Open it live</a> '
-                f"({size:.1f} MB, needs no network)\n"
-            )
+        explorer = rw.Explorer(path, cache=cache)
+        try:
+            explorer.to_html(live / f"{name}.html")
+        finally:
+            explorer.close()
+        size = (live / f"{name}.html").stat().st_size / 1e6
+        parts.append(
+            f"## {title}\n\n"
+            f"![Strongest channel of each stage](pictures/gallery-{name}.png)\n\n"
+            f'<a class="reference external" href="live/{name}.html">Open it live</a> '
+            f"({size:.1f} MB)\n"
+        )
     return "\n".join(parts)
