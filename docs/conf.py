@@ -13,6 +13,8 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import make_pages  # noqa: E402
+import traitlets  # noqa: E402
+from sphinx.util import inspect  # noqa: E402
 
 import resnet_widgets  # noqa: E402
 
@@ -42,8 +44,10 @@ autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 
 
-def _fences(_app: Any, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
-    """Turns Markdown's blocks of code into those of reStructuredText."""
+def _docstring(
+    _app: Any, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]
+) -> None:
+    """Says in reStructuredText what our docstrings say in another way."""
     text = "\n".join(lines)
     block = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
@@ -52,7 +56,21 @@ def _fences(_app: Any, _what: str, _name: str, _obj: Any, _options: Any, lines: 
         body = re.sub(r"^(?=.)", "   ", code, flags=re.MULTILINE)
         return f"{indent}.. code-block:: {language}\n\n{body}"
 
-    lines[:] = block.sub(directive, text).split("\n")
+    text = block.sub(directive, text)
+    # Several attributes with one explanation: Sphinx would take all but the last for a type.
+    several = re.compile(r"^    \w+(?:, \w+)+(?=: )", re.MULTILINE)
+    text = several.sub(lambda match: match[0].replace(", ", "/"), text)
+    lines[:] = text.split("\n")
+
+
+def _signature(
+    _app: Any, _what: str, _name: str, obj: Any, _options: Any, shown: str, returned: str
+) -> tuple[str, str]:
+    """Shows what a widget takes, and not the `**kwargs` of the class that makes all widgets."""
+    if isinstance(obj, type) and issubclass(obj, traitlets.HasTraits):
+        taken = inspect.signature(obj.__init__, bound_method=True)
+        shown = inspect.stringify_signature(taken, unqualified_typehints=True)
+    return shown, returned
 
 
 make_pages.make_all(Path(__file__).parent / "generated")
@@ -60,4 +78,5 @@ make_pages.make_all(Path(__file__).parent / "generated")
 
 def setup(app: Any) -> None:
     # Before napoleon, which reads what is left.
-    app.connect("autodoc-process-docstring", _fences, priority=400)
+    app.connect("autodoc-process-docstring", _docstring, priority=400)
+    app.connect("autodoc-process-signature", _signature)

@@ -95,7 +95,7 @@ def _stages(cache: rw.ActivationCache) -> Figure:
 
 
 def _channels(cache: rw.ActivationCache) -> Figure:
-    return rw.plot_channels(cache, _photo("chelsea"), "conv2_block3_out", n=8, order="strength")
+    return rw.plot_channels(cache, _photo("chelsea"), "conv2_block3_out", n=6, order="strength")
 
 
 def _receptive_fields(cache: rw.ActivationCache) -> Figure:
