@@ -7,12 +7,12 @@ import { readingOf } from "./widgets/cursor.js";
 import {
   footerOf,
   headerOf,
-  helpCard,
   predictionList,
   titled,
   toggle,
   waitingCard,
 } from "./widgets/explorer_parts.js";
+import { helpCard } from "./widgets/help_card.js";
 import { watchKernel } from "./widgets/lifeline.js";
 import { photoView } from "./widgets/photo_view.js";
 import { fieldSize, look, lookers } from "./widgets/receptive_field.js";
@@ -323,13 +323,16 @@ async function renderExplorer({ model, el, signal, host }) {
     { signal },
   );
   header.help.addEventListener("click", () => toggleHelp(), { signal });
-  help.addEventListener("click", () => toggleHelp(), { signal });
+  help.querySelector("button")?.addEventListener("click", () => toggleHelp(false), { signal });
 
+  /** Where the focus was before the card opened. @type {HTMLElement | null} */
+  let before = null;
   function toggleHelp(open = help.hidden) {
+    if (open && help.hidden) before = /** @type {HTMLElement} */ (el.ownerDocument.activeElement);
     help.hidden = !open;
     header.help.setAttribute("aria-expanded", String(open));
-    if (open) /** @type {HTMLElement} */ (help.querySelector("button")).focus();
-    else header.help.focus();
+    if (open) help.querySelector("button")?.focus();
+    else (before && el.contains(before) ? before : header.help).focus({ preventScroll: true });
   }
 
   // -- keys ---------------------------------------------------------------------------------------

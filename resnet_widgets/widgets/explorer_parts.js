@@ -4,17 +4,6 @@ import { element, onChange } from "./shared.js";
 
 const MIB = 2 ** 20;
 
-/** Keys that work anywhere in the explorer, for the help card. */
-const KEYS = [
-  ["← →", "channel before or after, in the order of the slider"],
-  ["↑ ↓", "layer before or after"],
-  ["/", "find a layer"],
-  ["b", "bookmark this, with a note"],
-  ["Shift ←↑→↓", "on the photo or a map: draw a region"],
-  ["?", "this card"],
-  ["Esc", "close, clear"],
-];
-
 /** Turns an attribute from "false" to "true" and back. */
 export function toggle(/** @type {HTMLElement} */ node, /** @type {string} */ name) {
   const on = node.getAttribute(name) !== "true";
@@ -182,24 +171,4 @@ export function footerOf() {
       where.textContent = parts.filter(Boolean).join("   ·   ");
     },
   };
-}
-
-export function helpCard() {
-  const rows = KEYS.map(([key, what]) =>
-    element(
-      "tr",
-      {},
-      element("th", { scope: "row" }, element("kbd", { text: key })),
-      element("td", { text: what }),
-    ),
-  );
-  return element(
-    "div",
-    { class: "rw-help", role: "dialog", "aria-label": "Keys", hidden: true },
-    element("table", {}, ...rows),
-    element("p", {
-      text: "The warm square is the same place everywhere. Bars show the mean of each channel.",
-    }),
-    element("button", { type: "button", text: "Close" }),
-  );
 }

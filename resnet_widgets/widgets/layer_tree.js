@@ -78,7 +78,9 @@ function render({ model, el, signal }) {
       "aria-level": withParents(node).length - 1,
       "aria-setsize": siblings.length,
       "aria-posinset": siblings.indexOf(node) + 1,
-      "aria-label": node.name,
+      // With what is seen in it, for whoever speaks to a page.
+      "aria-label": node.row ? `${node.name}, ${wordsOf(node.row).words}` : groupName(node),
+      "data-name": node.name,
       title: [node.name, ...factsOf(node)].join("\n"),
       tabindex: node === current ? 0 : -1,
     };
@@ -89,6 +91,12 @@ function render({ model, el, signal }) {
   }
 
   /** @param {TreeNode} node */
+  function groupName(node) {
+    const seenText = `${node.label} ${figureOf(node)}`;
+    return node.label === node.name ? seenText : `${node.name}, ${seenText}`;
+  }
+
+  /** @param {TreeNode} node */
   function drawGroup(node) {
     const level = withParents(node).length - 1;
     const line = element(
@@ -96,6 +104,7 @@ function render({ model, el, signal }) {
       { class: `rw-tree-row rw-tree-group rw-tree-level${level}` },
       element("span", { class: "rw-tree-twisty" }),
       element("span", { class: "rw-tree-label", text: node.label }),
+      " ",
       element("span", { class: "rw-tree-figure", text: figureOf(node) }),
       element("span", { class: "rw-tree-dot" }),
     );
@@ -202,7 +211,7 @@ function render({ model, el, signal }) {
       if (isBusy) state = "being computed";
       item.dataset.cached = ready === layers.length ? "all" : ready ? "some" : "none";
       item.classList.toggle("rw-tree-computing", isBusy);
-      const words = [node.row ? factsOf(node)[0] : figureOf(node), state];
+      const words = node.row ? [factsOf(node)[0], state] : [state];
       if (node.isShortcut) words.unshift("on the shortcut");
       item.setAttribute("aria-description", words.join(", "));
       if (node.row) item.setAttribute("aria-selected", String(node === chosen));

@@ -69,7 +69,7 @@ const WORDS = [
  * Short words for a layer, as in `conv 3×3/2`, `BN`, `ReLU`, and the family of its kind.
  * @param {Pick<Row, "kind" | "detail">} row
  */
-export function wordsOf({ kind, detail }) {
+export function wordsOf({ kind, detail = "" }) {
   const [, word, takesDetail, family] = WORDS.find(([kinds]) => kinds.test(kind)) ?? [
     null,
     "",

@@ -79,7 +79,7 @@ function rangeControls(model, signal) {
     class: "rw-toggle",
     text: "± 0",
     title: "Range around zero: the same distance below as above",
-    "aria-label": "Range around zero",
+    "aria-label": "± 0: range around zero",
   });
   const clip = numberSelect(
     model,

@@ -69,12 +69,12 @@ def tree(show):
 def seen(page):
     """Full names of the rows that are drawn, from top to bottom."""
     return page.eval_on_selector_all(
-        "[role=treeitem]", "items => items.map(i => i.getAttribute('aria-label'))"
+        "[role=treeitem]", "items => items.map(i => i.getAttribute('data-name'))"
     )
 
 
 def focused(page):
-    return page.evaluate("document.activeElement.getAttribute('aria-label')")
+    return page.evaluate("document.activeElement.getAttribute('data-name')")
 
 
 def press(page, *keys):
@@ -84,7 +84,7 @@ def press(page, *keys):
 
 def item(page, name):
     """A stage, a block or a layer."""
-    return page.get_by_role("treeitem", name=name, exact=True)
+    return page.locator(f"[role=treeitem][data-name='{name}']")
 
 
 def selected(page):
@@ -211,7 +211,7 @@ def test_the_list_scrolls_to_the_selection_and_the_page_stays(tree):
     }""")
     inside = """name => {
       const list = document.querySelector(".rw-tree-list").getBoundingClientRect();
-      const row = document.querySelector(`[aria-label=${name}]`);
+      const row = document.querySelector(`[data-name="${name}"]`);
       const { top, bottom } = row.getBoundingClientRect();
       return top >= list.top - 0.5 && bottom <= list.bottom + 0.5;
     }"""
@@ -300,6 +300,9 @@ def test_walking_and_scrolling_reach_what_is_not_drawn(tree):
 def test_positions_are_told_to_a_screen_reader(tree):
     page = tree(selected=OUT)
     expect(page.get_by_role("tree")).to_have_accessible_name("Layers")
+    expect(item(page, OUT)).to_have_accessible_name(f"{OUT}, ReLU")
+    expect(item(page, "conv1")).to_have_accessible_name("conv1 112²")
+    expect(item(page, "conv3_block1")).to_have_accessible_name("conv3_block1, block1 28² × 512")
     told = item(page, OUT).evaluate(
         "i => ['level', 'setsize', 'posinset'].map(n => i.getAttribute(`aria-${n}`))"
     )
@@ -360,7 +363,7 @@ def test_enter_space_and_star(tree):
     assert "conv1_conv" not in seen(page)
     press(page, "*")
     opened = page.locator("[aria-expanded=true]")
-    assert [i.get_attribute("aria-label") for i in opened.all()] == [
+    assert [i.get_attribute("data-name") for i in opened.all()] == [
         "conv1",
         "conv3",
         "conv4",
@@ -551,7 +554,7 @@ def test_hostile_names_are_only_text(tree):
     set_trait(page, "layers", layers)
     for name in HOSTILE:
         set_trait(page, "selected", name)
-        assert page.locator("[aria-selected=true]").get_attribute("aria-label") == name
+        assert page.locator("[aria-selected=true]").get_attribute("data-name") == name
         heights = page.eval_on_selector_all(
             ".rw-tree-row, .rw-tree-word, .rw-tree-facts > div",
             "rows => rows.map(r => r.getBoundingClientRect()).filter(b => b.height > 24)",

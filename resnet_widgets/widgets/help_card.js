@@ -1,0 +1,98 @@
+// The card with all keys of all widgets.
+
+import { element } from "./shared.js";
+
+/** What the keys do, by where the focus is. */
+/** @type {[string, [string, string][]][]} */
+const KEYS = [
+  [
+    "Anywhere",
+    [
+      ["← →", "channel before or after"],
+      ["↑ ↓", "layer before or after"],
+      ["/", "find a layer"],
+      ["b", "bookmark this, with a note"],
+      ["Ctrl V", "paste a photo"],
+      ["?", "this card"],
+      ["Esc", "close, clear"],
+    ],
+  ],
+  [
+    "Tree of layers",
+    [
+      ["↑ ↓", "walk"],
+      ["→ ←", "open and close; along a row"],
+      ["a … z", "to the next name that starts so"],
+      ["*", "open all beside this one"],
+      ["Enter", "select; in the search: the first found"],
+    ],
+  ],
+  [
+    "Bars of the channels",
+    [
+      ["← →", "one further, in the order shown"],
+      ["Page ↑ ↓", "a tenth further"],
+      ["Home End", "first, last"],
+    ],
+  ],
+  [
+    "Map and photo",
+    [
+      ["← ↑ → ↓", "move the warm square, in a map"],
+      ["Shift ← ↑ → ↓", "draw a region"],
+      ["Esc", "take it away"],
+    ],
+  ],
+  [
+    "All channels",
+    [
+      ["← ↑ → ↓", "walk from tile to tile"],
+      ["+ − 0", "larger, smaller, as it was"],
+      ["Home End", "first, last"],
+    ],
+  ],
+  [
+    "Ends of the colours",
+    [
+      ["← →", "move this end; Shift: further"],
+      ["Delete", "the range as it was"],
+    ],
+  ],
+];
+
+export function helpCard() {
+  const groups = KEYS.map(([where, keys]) =>
+    element(
+      "section",
+      {},
+      element("h3", { text: where }),
+      element(
+        "dl",
+        {},
+        ...keys.map(([key, what]) =>
+          element(
+            "div",
+            {},
+            element("dt", {}, element("kbd", { text: key })),
+            element("dd", { text: what }),
+          ),
+        ),
+      ),
+    ),
+  );
+  return element(
+    "div",
+    { class: "rw-help", role: "dialog", "aria-label": "Keys", hidden: true },
+    element(
+      "div",
+      { class: "rw-help-groups", tabindex: 0, role: "group", "aria-label": "Keys" },
+      ...groups,
+    ),
+    element("p", {
+      text:
+        "The warm square is the same place everywhere; green is in the cache. With a finger: tap " +
+        "where you would point; tap a layer, and what is known about it stands under the tree.",
+    }),
+    element("button", { type: "button", text: "Close" }),
+  );
+}
