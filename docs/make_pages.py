@@ -27,13 +27,13 @@ GROUPS = {
     ".explorer": "The explorer",
     ".engine.activations": "Activations",
     ".engine.graph": "Layers",
+    ".engine.regions": "Regions",
     ".engine.models": "Models",
     ".engine.images": "Photos",
     ".frame": "Frames",
     ".widgets": "Widgets",
     ".plots": "Figures",
-    ".export": "Pages",
-    ".files": "Files",
+    ".archive": "Files of numbers",
 }
 
 
