@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .archive import save_activations
+    from . import explain
     from .engine.activations import ActivationCache, CacheInfo, Prediction
     from .engine.graph import LayerInfo, read_layers
     from .engine.images import ImageError, InputImage, load_image
@@ -74,6 +75,7 @@ __all__ = [
     "Prediction",
     "StageViewer",
     "describe",
+    "explain",
     "explore",
     "load_image",
     "load_model",
@@ -87,6 +89,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "explain":
+        return importlib.import_module(".explain", __name__)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name], __name__), name)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .edits import ClassScore, Edit, EditedRun, key_of
 from .graph import LayerGraph, LayerInfo, Piece, read_layers
+from .head import Head, head_of
 from .images import InputImage, load_image
 from .models import describe, load_model
 
@@ -22,6 +25,9 @@ MIB = 2**20
 
 # Each input shape costs a second of tracing and memory that TensorFlow never gives back.
 _MAX_SHAPES = 4
+# Versions of an activation that are run at once: at most so many, and of so many bytes in all.
+_MOST_AT_ONCE = 32
+_ROOM_FOR_VERSIONS = 384 * MIB
 
 
 class CacheInfo(NamedTuple):
@@ -96,7 +102,8 @@ class ActivationCache:
         self.about = describe(self.model)
         self.input_size = self.about.input_size
         self.graph: LayerGraph = read_layers(self.model, self.input_size)
-        self._preprocess = preprocess or self.about.preprocess
+        self.head: Head | None = head_of(self.graph)
+        self.preprocess = preprocess or self.about.preprocess
         self._store = _Store(_default_max_bytes() if max_bytes is None else max_bytes)
         self._programs: OrderedDict[tuple, _Program] = OrderedDict()
         self._computing = threading.Lock()
@@ -201,6 +208,82 @@ class ActivationCache:
         best = np.argsort(values)[::-1][:top]
         return [Prediction(labels[i], int(i), float(values[i])) for i in best]
 
+    def scores(
+        self, image: Any, top: int | None = 5, *, preprocess: bool = True
+    ) -> list[ClassScore]:
+        """What the model says, with the logits behind the probabilities.
+
+        Args:
+            image: One photo, as in `activation`.
+            top: How many classes, the most probable first; `None` for all, in their own order.
+            preprocess: As in `activation`.
+
+        Returns:
+            `(label, index, probability, logit)` tuples.
+
+        Raises:
+            ValueError: If the model has no classifier.
+        """
+        logits = self.logits(image, preprocess=preprocess)
+        probabilities = self.classifier.probabilities(logits)
+        labels = self.labels(self.graph.output) or [f"class {i}" for i in range(len(logits))]
+        chosen = range(len(logits)) if top is None else np.argsort(logits)[::-1][:top]
+        return [
+            ClassScore(labels[i], int(i), float(probabilities[i]), float(logits[i])) for i in chosen
+        ]
+
+    def logits(self, image: Any, *, preprocess: bool = True) -> np.ndarray:
+        """The numbers before the model's last softmax or sigmoid, float32 `(classes,)`.
+
+        Raises:
+            ValueError: If the model has no classifier.
+        """
+        photo = self._photo(image, preprocess)
+        head = self.classifier
+        tensor = self._tensors(photo, [head.source])[head.source]
+        return _as_array(head.logits(tensor), photo.is_batch)
+
+    @property
+    def classifier(self) -> Head:
+        """How to read the model's answer.
+
+        Raises:
+            ValueError: If it has none that could be read.
+        """
+        if self.head is None:
+            raise ValueError(
+                "This model does not end in a classifier (Dense, softmax, sigmoid), so there is no "
+                f"class to explain. Received: a model that ends in {self.graph.output!r}"
+            )
+        return self.head
+
+    def run(self, image: Any, edits: Iterable[Edit] = ()) -> EditedRun:
+        """Runs the network with some activations edited; only what comes after them runs again.
+
+        Args:
+            image: One photo, as in `activation`, or an `EditedRun` to add more edits to.
+            edits: `Mute`, `Solo`, `Scale`, `Erase` of `resnet_widgets.explain`, in order.
+
+        Returns:
+            An `EditedRun`. The activations of the photo itself stay as they are.
+
+        Raises:
+            ValueError: If an edit does not fit the model.
+
+        Example:
+
+        >>> from resnet_widgets.explain import Mute
+        >>> cache.run("cat.jpg", [Mute("conv5_block3_out", 150)]).scores()
+        """
+        made = tuple(edits)
+        if isinstance(image, EditedRun):
+            image, made = image.image, image.edits + made
+        run = EditedRun(self, image, made)
+        if self._photo(image, True).is_batch:
+            raise ValueError("`run` takes one image at a time. Received: a batch of images")
+        self._tensors(self._photo(run, True), [self.graph.output])
+        return run
+
     def labels(self, layer: str) -> tuple[str, ...] | None:
         """Names of the units of `layer`: those of the classes if it is the model's output."""
         labels = self.about.labels
@@ -211,6 +294,10 @@ class ActivationCache:
     def cached(self, image: Any, *, preprocess: bool = True) -> frozenset[str]:
         """Paths of the layers whose activations for `image` are in memory now."""
         return self._store.paths(self._photo(image, preprocess).key)
+
+    def key(self, image: Any) -> str:
+        """A text that is equal for equal photos with equal edits, and for no others."""
+        return self._photo(image, True).key
 
     def info(self) -> CacheInfo:
         """Counters and bytes; see `CacheInfo`."""
@@ -240,6 +327,11 @@ class ActivationCache:
     # -- photos ------------------------------------------------------------------------------------
 
     def _photo(self, image: Any, preprocess: bool) -> _Photo:
+        if isinstance(image, EditedRun):
+            base = self._photo(image.image, preprocess)
+            if not image.edits:
+                return base
+            return _EditedPhoto(base, image.masks, self.graph, f"{base.key} {key_of(image.edits)}")
         if not preprocess:
             return _raw_photo(image, self.graph.input_shape)
         if isinstance(image, (list, tuple)):
@@ -250,7 +342,7 @@ class ActivationCache:
         if rank == 4:
             return self._batch(np.asarray(image))
         loaded = self._load(image)
-        return _Photo(loaded.digest, False, lambda: self._preprocess(loaded.array))
+        return _Photo(loaded.digest, False, lambda: self.preprocess(loaded.array))
 
     def _load(self, image: Any) -> InputImage:
         if isinstance(image, InputImage):
@@ -263,7 +355,7 @@ class ActivationCache:
             raise ValueError("`image` must hold at least one picture. Received: an empty batch")
         key = hashlib.sha1("".join(image.digest for image in loaded).encode()).hexdigest()
         arrays = [image.array for image in loaded]
-        return _Photo(f"batch {key}", True, lambda: self._preprocess(np.concatenate(arrays)))
+        return _Photo(f"batch {key}", True, lambda: self.preprocess(np.concatenate(arrays)))
 
     # -- computing ---------------------------------------------------------------------------------
 
@@ -272,8 +364,7 @@ class ActivationCache:
         found = self._store.get(photo.key, wanted)
         if len(found) < len(wanted):
             with self._computing:
-                if self._closed:
-                    raise RuntimeError("This cache is closed; make a new ActivationCache.")
+                self._check_open()
                 # Another thread may have computed them while this one waited.
                 found |= self._store.get(photo.key, wanted.keys() - found.keys())
                 missing = wanted.keys() - found.keys()
@@ -290,6 +381,8 @@ class ActivationCache:
         """Runs what is needed for the layers `missing`, keeps what there is room for."""
         if not missing:
             return {}
+        if isinstance(photo, _EditedPhoto):
+            return self._compute_edited(photo, missing)
         pieces = self.graph.pieces
         source = self.graph.layers[0].path
         # What this request has computed, whether or not the cache has room for it.
@@ -325,10 +418,150 @@ class ActivationCache:
                 needed.add(index)
                 source = self.graph.pieces[index].source
                 known |= self._store.get(photo.key, [source])
-                if index == 0 or source in known:
+                if index == photo.first or source in known:
                     break
                 index -= 1
         return needed
+
+    def _compute_edited(self, photo: _EditedPhoto, missing: set[str]) -> dict[str, tf.Tensor]:
+        """As `_compute`, of a photo with edits: what comes before them is that of the photo."""
+        known = self._known(photo.base, missing - photo.touched)
+        source = self.graph.layers[0].path
+        if source in missing & photo.touched:
+            known[source] = photo.tensor()
+        changed = [self.graph.find(path) for path in missing & photo.touched if path != source]
+        needed = self._way_to(photo, {layer.piece for layer in changed}, known)
+        whole = {layer.piece for layer in changed if not layer.is_cut}
+        for pieces in self._segments(photo, sorted(needed), whole):
+            if photo.edited_in(pieces[0]):
+                known |= self._run_edited(photo, pieces[0], known)
+            elif pieces[0].index in whole:
+                known |= self._run_piece(photo, pieces[0], known)
+            else:
+                taken = known[pieces[0].source] if pieces[0].index else photo.tensor()
+                result = self._program(photo).segment(pieces, taken)
+                self._keep(photo, result)
+                known |= result
+        return {path: known[path] for path in missing}
+
+    def _segments(
+        self, photo: _EditedPhoto, indices: Iterable[int], whole: set[int]
+    ) -> list[list[Piece]]:
+        """Neighbouring pieces to be run as one; alone what is edited or wanted from within.
+
+        None reaches beyond a stage, so that few different ones are ever traced.
+        """
+        result: list[list[Piece]] = []
+        stage_before = None
+        for index in indices:
+            piece = self.graph.pieces[index]
+            alone = index in whole or photo.edited_in(piece)
+            stage = None if alone else self.graph.find(piece.output).stage
+            if stage and stage == stage_before and result[-1][-1].index == index - 1:
+                result[-1].append(piece)
+            else:
+                result.append([piece])
+            stage_before = stage
+        return result
+
+    def _run_edited(
+        self, photo: _EditedPhoto, piece: Piece, known: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """Runs what follows the edits inside a piece, on its changed source if that is changed."""
+        edited = photo.edited_in(piece)
+        begin = [*edited, piece.source] if piece.source in photo.touched else edited
+        later = set(self.graph.after(begin))
+        paths = [path for path in piece.paths if path in later]
+        taken = dict.fromkeys([*self.graph.taken_by(paths), *edited])
+        taken = {path: None for path in taken if path not in paths}
+        fresh = [path for path in taken if path == piece.source and path in photo.touched]
+        inputs = self._known(photo.base, set(taken) - set(fresh))
+        inputs |= {path: known[path] if piece.index else photo.tensor() for path in fresh}
+        # The masks of the source belong to the piece before, whose output it is.
+        masks = {path: photo.masks[path] for path in edited}
+        inputs = {path: _repeated(inputs[path], photo.count, masks.get(path)) for path in taken}
+        result = self._program(photo).edited(piece, inputs, paths, masks)
+        with self._counting:
+            self._pieces += 1
+        self._keep(photo, result)
+        return result
+
+    def _known(self, photo: _Photo, paths: set[str]) -> dict[str, tf.Tensor]:
+        """Tensors from the cache or computed; the lock is held already."""
+        found = self._store.get(photo.key, paths)
+        return found | self._compute(photo, paths - found.keys())
+
+    # -- for `explain` -----------------------------------------------------------------------------
+
+    def logits_with_masks(self, image: Any, layer: str, masks: np.ndarray) -> np.ndarray:
+        """Logits for each of many versions of one activation.
+
+        Args:
+            image: One photo, or an `EditedRun`.
+            layer: Path of the layer whose output is multiplied.
+            masks: float32 `(versions, height, width, channels)`, any of the last three may be 1; or
+                `(versions, units)`.
+
+        Returns:
+            float32 `(versions, classes)`.
+        """
+        photo = self._photo(image, True)
+        path = self.graph.find(layer).path
+        base, before = (photo.base, photo.masks) if isinstance(photo, _EditedPhoto) else (photo, {})
+        own = np.asarray(masks, np.float32) * np.asarray(before.get(path, np.float32(1)))
+        versions = _EditedPhoto(base, {**before, path: own}, self.graph, "", count=len(masks))
+        head = self.classifier
+        tensor = self._tensors(versions, [head.source])[head.source]
+        return _as_array(head.logits(tensor), True)
+
+    def gradient(
+        self, image: Any, layer: str, target: int, values: Any = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Logits, and the gradient of one of them with respect to an activation.
+
+        Only what comes after `layer` runs, from the cached activation on.
+
+        Args:
+            image: One photo, or an `EditedRun`.
+            layer: Path of the layer.
+            target: Index of the class.
+            values: float32 `(versions, …)`: other values to take for the activation. Defaults to
+                `None`, its own.
+
+        Returns:
+            float32 `(versions, classes)`, and float32 `(versions, …)` in the layer's shape.
+        """
+        photo = self._photo(image, True)
+        path, head = self.graph.find(layer).path, self.classifier
+        way = set(self.graph.before(head.source))
+        paths = tuple(p for p in self.graph.after([path]) if p in way)
+        if not paths and path != head.source:
+            raise ValueError(
+                f"No class depends on this layer: choose one before {self.graph.output!r}. "
+                f"Received: layer={layer!r}"
+            )
+        others = [p for p in self.graph.taken_by(paths) if p != path]
+        tensors = self._tensors(photo, [path, *others])
+        x = tensors[path] if values is None else tf.cast(values, tensors[path].dtype)
+        count = int(x.shape[0])
+        rest = {p: _repeated(tensors[p], count) for p in others}
+        masks = {p: m for p, m in photo.masks.items() if p in paths}
+        with self._computing:
+            self._check_open()
+            program = self._program(photo)
+            logits, gradient = program.gradient(path, x, rest, paths, masks, head, target)
+        return _as_array(logits, True), _as_array(gradient, True)
+
+    def batch_size(self, wanted: int, layer: str | None = None) -> int:
+        """How many versions to run at once: few enough for their tensors to fit into memory."""
+        start = self.graph.find(layer).piece if layer else 0
+        shapes = [layer.shape for layer in self.graph.layers if layer.piece >= start]
+        numbers = sum(math.prod(n or 1 for n in shape) for shape in shapes)
+        return max(1, min(wanted, _MOST_AT_ONCE, _ROOM_FOR_VERSIONS // (4 * numbers)))
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("This cache is closed; make a new ActivationCache.")
 
     def _run_piece(
         self, photo: _Photo, piece: Piece, known: dict[str, tf.Tensor]
@@ -348,6 +581,8 @@ class ActivationCache:
         return result
 
     def _keep(self, photo: _Photo, tensors: dict[str, tf.Tensor]) -> None:
+        if not photo.key:
+            return
         for path, tensor in tensors.items():
             self._store.put(photo.key, path, tensor, lasting=self.graph.find(path).is_cut)
 
@@ -368,11 +603,62 @@ class _Photo:
         self.is_batch = is_batch
         self._make = make
         self._tensor: tf.Tensor | None = None
+        # Index of the first piece that has to be run for this photo, and what is edited.
+        self.first = 0
+        self.masks: dict[str, tf.Tensor] = {}
 
     def tensor(self) -> tf.Tensor:
         if self._tensor is None:
             self._tensor = tf.convert_to_tensor(np.asarray(self._make(), dtype=np.float32))
         return self._tensor
+
+
+class _EditedPhoto(_Photo):
+    """A photo and what is done to its activations; with `key` `""`, nothing of it is kept."""
+
+    def __init__(
+        self,
+        base: _Photo,
+        masks: Mapping[str, np.ndarray],
+        graph: LayerGraph,
+        key: str,
+        count: int = 1,
+    ) -> None:
+        super().__init__(key, bool(not key), base._make)
+        self.base = base
+        self.count = count
+        ranks = {path: 1 + len(graph.find(path).shape) for path in masks}
+        self.masks = {
+            path: tf.convert_to_tensor(mask if mask.ndim == ranks[path] else mask[None], tf.float32)
+            for path, mask in masks.items()
+        }
+        self.touched = frozenset(masks) | frozenset(graph.after(masks))
+        self.first = min(graph.find(path).piece for path in masks)
+        self._input = graph.layers[0].path
+
+    def tensor(self) -> tf.Tensor:
+        if self._tensor is None:
+            tensor = self.base.tensor()
+            mask = self.masks.get(self._input)
+            self._tensor = tensor if mask is None else _masked(tensor, mask)
+        return self._tensor
+
+    def edited_in(self, piece: Piece) -> list[str]:
+        """Paths of the edited layers of a piece, in order."""
+        return [path for path in piece.paths if path in self.masks]
+
+
+def _masked(tensor: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """The product; where the mask is 0 so is the result, also of infinite and undefined values."""
+    product = tf.math.multiply_no_nan(tensor, tf.cast(mask, tensor.dtype))
+    return tf.ensure_shape(product, [None, *tensor.shape[1:]])
+
+
+def _repeated(tensor: tf.Tensor, count: int, mask: tf.Tensor | None = None) -> tf.Tensor:
+    """`tensor` once for each of `count` versions, unless a mask of as many does that anyway."""
+    if count == 1 or tensor.shape[0] == count or (mask is not None and mask.shape[0] == count):
+        return tensor
+    return tf.repeat(tensor, count, axis=0)
 
 
 def _raw_photo(image: Any, input_shape: tuple[int | None, ...]) -> _Photo:
@@ -410,6 +696,83 @@ class _Program:
     def piece(self, piece: Piece, tensor: tf.Tensor) -> dict[str, tf.Tensor]:
         """Runs one piece; returns the outputs of all its layers."""
         return self._call(piece.index, piece.paths, piece.source, piece.paths, tensor)
+
+    def segment(self, pieces: Sequence[Piece], tensor: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Runs neighbouring pieces as one; returns their outputs."""
+        paths = [path for piece in pieces for path in piece.paths]
+        wanted = [piece.output for piece in pieces]
+        key = ("segment", pieces[0].index, pieces[-1].index)
+        return self._call(key, paths, pieces[0].source, wanted, tensor)
+
+    def edited(
+        self,
+        piece: Piece,
+        inputs: Mapping[str, tf.Tensor],
+        paths: Sequence[str],
+        masks: Mapping[str, tf.Tensor],
+    ) -> dict[str, tf.Tensor]:
+        """Runs `paths` of a piece on `inputs`, some of the outputs multiplied by `masks`.
+
+        Returns the edited outputs, and those of `paths`.
+        """
+        wanted = list(dict.fromkeys([*masks, *paths]))
+
+        def run(known: list[tf.Tensor], factors: list[tf.Tensor]) -> dict[str, tf.Tensor]:
+            by_path = dict(zip(masks, factors, strict=True))
+            return self._graph.run_from(
+                dict(zip(inputs, known, strict=True)),
+                paths,
+                wanted,
+                lambda path, x: _masked(x, by_path[path]) if path in by_path else x,
+            )
+
+        key = ("edited", piece.index, tuple(inputs), tuple(masks))
+        return self._traced(key, run, list(inputs.values()), list(masks.values()))
+
+    def gradient(
+        self,
+        path: str,
+        x: tf.Tensor,
+        rest: Mapping[str, tf.Tensor],
+        paths: Sequence[str],
+        masks: Mapping[str, tf.Tensor],
+        head: Head,
+        target: int,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Logits when the output of `path` is `x`, and the gradient of one of them by `x`."""
+
+        def run(
+            x: tf.Tensor, known: list[tf.Tensor], target: tf.Tensor, factors: list[tf.Tensor]
+        ) -> tuple[tf.Tensor, tf.Tensor]:
+            by_path = dict(zip(masks, factors, strict=True))
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                values = self._graph.run_from(
+                    {path: x, **dict(zip(rest, known, strict=True))},
+                    paths,
+                    [head.source],
+                    lambda p, value: _masked(value, by_path[p]) if p in by_path else value,
+                )
+                logits = head.logits(values[head.source])
+                score = tf.reduce_sum(tf.gather(logits, target, axis=1))
+            return logits, tape.gradient(score, x)
+
+        key = ("gradient", path, tuple(masks))
+        index = tf.constant([target], tf.int32)
+        return self._traced(key, run, x, list(rest.values()), index, list(masks.values()))
+
+    def _traced(self, key: object, run: Callable[..., Any], *arguments: Any) -> Any:
+        """Calls `run`, traced once for any batch; its last argument are masks of any size."""
+        if key not in self._functions:
+            *first, masks = arguments
+            signature = [
+                *tf.nest.map_structure(
+                    lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype), first
+                ),
+                [tf.TensorSpec((None,) * mask.shape.rank, mask.dtype) for mask in masks],
+            ]
+            self._functions[key] = tf.function(run, input_signature=signature, autograph=False)
+        return self._functions[key](*arguments)
 
     def _call(
         self, key: object, paths: Iterable[str], source: str, wanted: Iterable[str], x: tf.Tensor

@@ -17,7 +17,7 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -203,10 +203,60 @@ class LayerGraph(Sequence[LayerInfo]):
         Returns:
             Path → tensor.
         """
-        values = {self._slots[source]: tensor}
+        return self.run_from({source: tensor}, paths, wanted)
+
+    def run_from(
+        self,
+        known: Mapping[str, Any],
+        paths: Iterable[str],
+        wanted: Iterable[str],
+        change: Callable[[str, Any], Any] | None = None,
+    ) -> dict[str, Any]:
+        """Runs the layers `paths` on any outputs that are `known`; not traced by itself.
+
+        Args:
+            known: Path → tensor with a batch axis; all that `paths` take from outside of them.
+            paths: Paths in the order of the graph.
+            wanted: Paths to return, of `paths` or of `known`.
+            change: Called as `change(path, tensor)` on each output, as soon as it is there, those
+                that are `known` included; what it returns takes its place.
+
+        Returns:
+            Path → tensor.
+        """
+        values = {
+            self._slots[path]: change(path, tensor) if change else tensor
+            for path, tensor in known.items()
+        }
         for path in paths:
             self._steps[path].run(values)
+            if change:
+                values[self._slots[path]] = change(path, values[self._slots[path]])
         return {path: values[self._slots[path]] for path in wanted}
+
+    def after(self, changed: Iterable[str]) -> tuple[str, ...]:
+        """Paths of the layers that take, directly or not, what one of `changed` makes, in order."""
+        reached = {self.find(path).path for path in changed}
+        found = []
+        for layer in self.layers:
+            if reached.intersection(layer.inputs):
+                reached.add(layer.path)
+                found.append(layer.path)
+        return tuple(found)
+
+    def before(self, path: str) -> tuple[str, ...]:
+        """Paths of the layers that `path` depends on, in order, itself at the end."""
+        needed = {self.find(path).path}
+        for layer in reversed(self.layers):
+            if layer.path in needed:
+                needed.update(layer.inputs)
+        return tuple(layer.path for layer in self.layers[1:] if layer.path in needed)
+
+    def taken_by(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Paths of the layers outside of `paths` whose outputs these take."""
+        inside = set(paths)
+        taken = dict.fromkeys(source for path in inside for source in self.find(path).inputs)
+        return tuple(sorted(set(taken) - inside))
 
 
 def read_layers(model: keras.Model, input_size: tuple[int, int] = (224, 224)) -> LayerGraph:

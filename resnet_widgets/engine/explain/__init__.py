@@ -1,0 +1,1 @@
+"""Methods that say what an answer is made of, one file an idea; see `resnet_widgets.explain`."""

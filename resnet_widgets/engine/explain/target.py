@@ -1,0 +1,60 @@
+"""Which class is to be explained."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ..activations import ActivationCache
+
+
+def class_index(cache: ActivationCache, image: Any, target: int | str | None) -> int:
+    """Index of the class to explain.
+
+    Args:
+        cache: The `ActivationCache`.
+        image: One photo.
+        target: Index or label of a class; `None` for the most probable one.
+
+    Raises:
+        ValueError: If the model has no such class.
+    """
+    if target is None:
+        return int(np.argmax(cache.logits(image)))
+    labels = cache.labels(cache.graph.output) or ()
+    count = cache.graph.find(cache.graph.output).shape[-1] or 0
+    if isinstance(target, str):
+        if target in labels:
+            return labels.index(target)
+        raise ValueError(
+            f"`target` must be one of the model's {count} labels, or an index. "
+            f"Received: target={target!r}"
+        )
+    try:
+        index = operator.index(target)
+    except TypeError:
+        index = -1
+    if not 0 <= index < count:
+        raise ValueError(
+            f"`target` must be the index of a class, 0 to {count - 1}, a label, or None. "
+            f"Received: target={target!r}"
+        )
+    return index
+
+
+def map_of(cache: ActivationCache, image: Any, layer: str) -> np.ndarray:
+    """The activation of a layer that has a map, `(height, width, channels)`.
+
+    Raises:
+        ValueError: If it is a vector, or `image` a batch.
+    """
+    activation = cache.activation(image, layer)
+    if activation.ndim != 3:
+        raise ValueError(
+            "`layer` must have a map, and `image` be one photo: choose a layer before the pooling. "
+            f"Received: layer={layer!r}, of shape {activation.shape}"
+        )
+    return activation

@@ -1,0 +1,64 @@
+"""The last step of a classifier: from features to logits, from logits to probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from .graph import LayerGraph
+
+
+class Head(NamedTuple):
+    """How to read the answer of a model.
+
+    Attributes:
+        source: Path of the layer whose output the logits are made of.
+        logits: Takes a tensor of `source` with a batch axis, returns `(batch, classes)`.
+        probabilities: Takes logits as an array, returns probabilities.
+    """
+
+    source: str
+    logits: Callable[[Any], Any]
+    probabilities: Callable[[np.ndarray], np.ndarray]
+
+
+def head_of(graph: LayerGraph) -> Head | None:
+    """How to read the answer of a model, or `None` if it is no classifier."""
+    last = graph.find(graph.output)
+    if len(last.shape) != 1:
+        return None
+    operation = graph.operation(last.path)
+    squash = getattr(getattr(operation, "activation", None), "__name__", "")
+    if isinstance(operation, keras.layers.Softmax):
+        squash = "softmax"
+    to_probabilities = sigmoid if squash == "sigmoid" else softmax
+    if isinstance(operation, keras.layers.Dense):
+        if squash in ("softmax", "sigmoid"):
+            return Head(last.inputs[0], lambda x: _linear(operation, x), to_probabilities)
+        if squash == "linear" and operation.units > 1:
+            return Head(last.path, lambda x: tf.cast(x, tf.float32), softmax)
+        return None
+    if squash in ("softmax", "sigmoid") and len(last.inputs) == 1:
+        return Head(last.inputs[0], lambda x: tf.cast(x, tf.float32), to_probabilities)
+    return None
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of classes that exclude each other."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of classes that do not."""
+    return 1 / (1 + np.exp(-logits))
+
+
+def _linear(dense: Any, x: Any) -> Any:
+    """What a Dense layer has before its activation."""
+    result = tf.matmul(tf.cast(x, tf.float32), tf.cast(dense.kernel, tf.float32))
+    return result + tf.cast(dense.bias, tf.float32) if dense.use_bias else result

@@ -1,0 +1,210 @@
+"""Class activation maps and attributions against plain code with `tf.GradientTape`."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from explaining import close, model_input, plain_gradient, seeded_resnet50
+
+import resnet_widgets as rw
+from resnet_widgets import explain
+
+PHOTOS = {
+    size: np.random.default_rng(size).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    for size in (64, 128)
+}
+TARGET = 3
+
+
+@pytest.fixture(scope="module", params=["mini", "seeded ResNet50"])
+def cache(request):
+    model = rw.load_model("mini") if request.param == "mini" else seeded_resnet50()
+    cache = rw.ActivationCache(model)
+    yield cache
+    cache.close()
+
+
+@pytest.fixture
+def photo(cache):
+    return PHOTOS[cache.input_size[0]]
+
+
+def logits_of(model, x):
+    head = model.layers[-1]
+    features = keras.Model(model.inputs, head.input)(x, training=False)
+    return np.asarray(features @ head.kernel + head.bias)
+
+
+@pytest.mark.parametrize("layer", ["conv5_block3_out", "conv5_block2_2_relu"])
+def test_cams_are_what_their_papers_say(cache, photo, layer):
+    activation, gradient, logits = plain_gradient(cache.model, model_input(photo), layer, TARGET)
+    close(cache.logits(photo), logits, 1e-4)
+
+    cam = explain.grad_cam(cache, photo, layer, TARGET)
+    weights = gradient.mean(axis=(0, 1))
+    close(cam.weights, weights, 1e-3)
+    close(cam.contributions, (weights * activation).mean(axis=(0, 1)), 1e-3)
+    close(cam.map, np.maximum((weights * activation).sum(axis=2), 0), 1e-3)
+
+    plus = explain.grad_cam(cache, photo, layer, TARGET, method="grad-cam++")
+    expected = np.zeros(activation.shape[2])
+    for k in range(activation.shape[2]):
+        g, total = gradient[..., k].astype(float), activation[..., k].astype(float).sum()
+        for value in g.ravel():
+            below = 2 * value**2 + total * value**3
+            if below:
+                expected[k] += value**2 / below * max(value, 0)
+    # A denominator near zero makes much of little differences in the gradient: few channels.
+    near = np.isclose(plus.weights, expected, rtol=1e-2, atol=1e-3 * np.abs(expected).max())
+    assert near.mean() > 0.99
+
+    layered = explain.grad_cam(cache, photo, layer, TARGET, method="layer-cam")
+    close(layered.map, np.maximum((np.maximum(gradient, 0) * activation).sum(axis=2), 0), 1e-3)
+    assert layered.alphas.shape == weights.shape
+
+
+def test_partial_sums_grow_to_the_whole_map(cache, photo):
+    cam = explain.grad_cam(cache, photo, "conv5_block3_out")
+    assert cam.target == cache.logits(photo).argmax()
+    count = len(cam.weights)
+    np.testing.assert_allclose(cam.partial(count), cam.map, atol=1e-5 * cam.map.max() + 1e-7)
+    assert not cam.partial(0).any()
+    first = cam.order[0]
+    expected = np.maximum(cam.weights[first] * cam.activation[..., first], 0)
+    np.testing.assert_allclose(cam.partial(1), expected, rtol=1e-6)
+    added = [share for _, _, share in cam.ranked()]
+    assert added == sorted(added, reverse=True)
+    assert cam.at(300, 451).shape == (300, 451)
+    assert np.abs(cam.at(*cam.map.shape) - cam.map).max() == 0
+
+
+def test_gradients_begin_at_the_cached_activation(cache, photo):
+    cache.activation(photo, "conv5_block3_out")
+    before = cache.info()
+    explain.grad_cam(cache, photo, "conv5_block3_out", TARGET)
+    after = cache.info()
+    assert after.surveys == before.surveys
+    # The logits of the target may run the head.
+    assert after.pieces <= before.pieces + 1
+
+
+def test_a_cam_of_an_edited_run_knows_the_edits_after_its_layer(cache, photo):
+    count = cache.graph.find("conv5_block3_out").shape[-1]
+    silent = cache.run(photo, [explain.Mute("conv5_block3_out", range(count))])
+    assert not explain.grad_cam(cache, silent, "conv5_block1_out", TARGET).weights.any()
+    assert explain.grad_cam(cache, photo, "conv5_block1_out", TARGET).weights.any()
+
+
+def test_score_cam_is_one_run_a_channel(cache, photo):
+    layer, most = "conv5_block3_out", 4
+    cam = explain.score_cam(cache, photo, layer, TARGET, most=most)
+    activation = cache.activation(photo, layer)
+    chosen = np.flatnonzero(cam.weights)
+    assert len(chosen) == most
+    np.testing.assert_allclose(cam.weights.sum(), 1, rtol=1e-5)
+    masked = []
+    for k in chosen:
+        plane = activation[..., k]
+        plane = (plane - plane.min()) / (plane.max() - plane.min())
+        # Linear between centres of cells, the same rule in another library.
+        large = tf.image.resize(plane[..., None], cache.input_size, "bilinear", antialias=True)
+        masked.append(model_input(photo)[0] * np.asarray(large))
+    scores = logits_of(cache.model, np.stack(masked))[:, TARGET]
+    powers = np.exp(scores - scores.max())
+    np.testing.assert_allclose(cam.weights[chosen], powers / powers.sum(), rtol=2e-2)
+
+
+def test_saliency_and_smoothgrad(cache, photo):
+    x = model_input(photo)
+    source = cache.layers[0].path
+    _, gradient, _ = plain_gradient(cache.model, x, source, TARGET)
+    found = explain.saliency(cache, photo, TARGET)
+    # Thousands of ReLUs: a few cells near zero fall on the other side.
+    close(found.values, gradient, 2e-2)
+    np.testing.assert_array_equal(found.map, np.abs(found.values).max(axis=2))
+
+    smooth = explain.smooth_grad(cache, photo, TARGET, samples=3, noise=0.1, seed=5)
+    rng = np.random.default_rng(5)
+    noise = rng.standard_normal((3, *x.shape[1:]), np.float32)
+    noisy = x + 0.1 * (x.max() - x.min()) * noise
+    expected = cache.gradient(photo, source, TARGET, noisy)[1].mean(axis=0)
+    close(smooth.values, expected, 1e-4)
+    again = explain.smooth_grad(cache, photo, TARGET, samples=3, noise=0.1, seed=5)
+    np.testing.assert_array_equal(again.map, smooth.map)
+
+
+def test_integrated_gradients_are_complete(cache, photo):
+    said = []
+    found = explain.integrated_gradients(
+        cache, photo, TARGET, progress=lambda share, text: said.append((share, text))
+    )
+    x = model_input(photo)
+    logits = logits_of(cache.model, np.concatenate([x, 0 * x]))[:, TARGET]
+    difference = logits[0] - logits[1]
+    assert found.gap <= 0.01
+    assert abs(found.values.sum(dtype=np.float64) - difference) <= 0.011 * abs(difference)
+    np.testing.assert_allclose(found.map, found.values.sum(axis=2), rtol=1e-5)
+    assert said[-1][0] == 1
+    assert f"of {found.steps}" in said[-1][1]
+
+
+def test_occlusion_is_the_fall_of_the_logit(cache, photo):
+    side = cache.input_size[0]
+    half = side // 2
+    found = explain.occlusion(cache, photo, TARGET, window=half, stride=half)
+    x = model_input(photo)
+    for rows in (slice(0, half), slice(half, side)):
+        covered = x.copy()
+        covered[:, rows, :half] = 0
+        scores = logits_of(cache.model, np.concatenate([x, covered]))[:, TARGET]
+        close(found.map[rows, :half], np.full((half, half), scores[0] - scores[1]), 5e-3)
+    assert found.steps == 4
+
+
+@pytest.mark.parametrize(
+    "method", ["smooth_grad", "integrated_gradients", "occlusion", "score_cam", "visualise"]
+)
+def test_slow_methods_end_when_told(cache, photo, method):
+    calls = []
+
+    def progress(share, text):
+        calls.append(text)
+        if len(calls) == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        if method == "visualise":
+            explain.visualise(cache, "conv2_block1_out", 0, steps=500, progress=progress)
+        elif method == "score_cam":
+            explain.score_cam(cache, photo, "conv5_block3_out", 0, progress=progress)
+        else:
+            getattr(explain, method)(cache, photo, 0, progress=progress)
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda c, p: explain.grad_cam(c, p, "avg_pool"), "must have a map"),
+        (lambda c, p: explain.grad_cam(c, p, "conv5_block3_out", 99), "`target` must be"),
+        (lambda c, p: explain.grad_cam(c, p, "conv5_block3_out", "unicorn"), "`target` must be"),
+        (lambda c, p: explain.grad_cam(c, p, "conv5_block3_out", 1.5), "`target` must be"),
+        (lambda c, p: explain.grad_cam(c, p, "conv9", 1), "No such layer"),
+        (lambda c, p: explain.grad_cam(c, p, "conv5_block3_out", method="cam"), "`method` must"),
+        (lambda c, p: explain.smooth_grad(c, p, samples=0), "`samples` must be"),
+        (lambda c, p: explain.occlusion(c, p, window=0), "`window` must be"),
+        (lambda c, p: explain.visualise(c, "conv1_relu", 9999), "channels, 0 to"),
+        (lambda c, p: explain.visualise(c, "conv1_relu", 0, steps=0), "`steps` must be"),
+        (lambda c, p: c.gradient(p, "predictions", 0), "No class depends"),
+    ],
+)
+def test_what_is_wrong_is_said(cache, photo, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(cache, photo)
+
+
+def test_a_model_without_classes_cannot_be_asked():
+    inputs = keras.Input((16, 16, 3))
+    cache = rw.ActivationCache(keras.Model(inputs, keras.layers.Conv2D(4, 3, name="a")(inputs)))
+    with pytest.raises(ValueError, match="does not end in a classifier"):
+        explain.saliency(cache, PHOTOS[64])
