@@ -19,6 +19,7 @@ from .engine.explain.attribution import (
 )
 from .engine.explain.cam import Cam, grad_cam, score_cam
 from .engine.explain.channels import InputShares, inputs_of, kernels_of
+from .engine.explain.pace import seconds_for
 from .engine.explain.ranking import ChannelEffects, rank_channels
 from .engine.explain.reading import BlockReading, early_reading
 from .engine.explain.residual import Residual, Site, blocks_of, residual, residual_shares, site
@@ -53,6 +54,7 @@ __all__ = [
     "residual_shares",
     "saliency",
     "score_cam",
+    "seconds_for",
     "site",
     "smooth_grad",
     "visualise",

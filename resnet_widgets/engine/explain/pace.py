@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..download import Progress
+
+if TYPE_CHECKING:
+    from ..activations import ActivationCache
 
 
 class Pace:
@@ -45,3 +51,36 @@ class Pace:
     def _say(self, text: str) -> None:
         if self._progress is not None:
             self._progress(min(1.0, self.done / max(1, self.total)), text)
+
+
+# Runs of the whole network that a method takes; one with a gradient counts three times.
+_RUNS = {"saliency": 3, "smoothgrad": 96, "integrated gradients": 105, "occlusion": 225}
+
+
+def seconds_for(cache: ActivationCache, image: Any, method: str, steps: int = 64) -> float:
+    """About how long a slow method will take, from one run of the network.
+
+    Args:
+        cache: The `ActivationCache`.
+        image: One photo, or an `EditedRun`.
+        method: `"saliency"`, `"smoothgrad"`, `"integrated gradients"`, `"occlusion"`,
+            `"score-cam"` (with `steps` channels) or `"visualise"` (with `steps` steps).
+        steps: As above.
+
+    Returns:
+        Seconds. The very first time tracing comes on top of it.
+
+    Raises:
+        ValueError: If there is no such method.
+    """
+    runs = {**_RUNS, "score-cam": steps, "visualise": 4 * steps}
+    if method not in runs:
+        raise ValueError(f"`method` must be one of {sorted(runs)}. Received: method={method!r}")
+    source = cache.layers[0].path
+    unchanged = np.ones((1, 1, 1, 1), np.float32)
+    times = []
+    for _ in range(2):  # the first may be traced
+        start = time.perf_counter()
+        cache.logits_with_masks(image, source, unchanged)
+        times.append(time.perf_counter() - start)
+    return min(times) * runs[method]

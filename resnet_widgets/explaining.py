@@ -1,0 +1,343 @@
+"""What an `ExplainPanel` asks, answered with `resnet_widgets.explain`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from .engine.worker import Task, Worker
+from .widgets.explain_panel import Answer, Say
+
+if TYPE_CHECKING:
+    from .engine.activations import ActivationCache
+
+# Channels that are listed, and steps of the slider that adds them up.
+_LISTED = 24
+_PARTIAL_SUMS = 24
+# Most channels of Score-CAM, one run of the network each, when it is asked for in the page.
+_SCORED = 64
+_MOST_STEPS = 1024
+
+
+class Explainer:
+    """Computes what a panel asks, in a thread of its own: maps go on being drawn meanwhile.
+
+    Args:
+        looked_at: Returns the cache, the photo (an `InputImage` or `EditedRun`) and the JPEG of the
+            part of it that the model sees; raises `ValueError` while there is none.
+    """
+
+    def __init__(self, looked_at: Callable[[], tuple[ActivationCache, Any, bytes]]) -> None:
+        self._looked_at = looked_at
+        self._worker = Worker()
+
+    def ask(self, what: str, options: dict[str, Any], say: Say) -> Future[Answer]:
+        """Answers one question, in the background; a newer one of its kind takes its place.
+
+        Raises:
+            ValueError: If there is nothing to ask about, or no such question.
+        """
+        if what not in _ANSWERS:
+            raise ValueError(f"`what` must be one of {sorted(_ANSWERS)}. Received: {what!r}")
+        cache, image, picture = self._looked_at()
+
+        def run(task: Task) -> Answer:
+            asked = _Asked(cache, image, picture, options, task, say)
+            return _ANSWERS[what](asked)
+
+        return self._worker.submit(run, kind=what)
+
+    def cancel(self, what: str) -> None:
+        """Stops one question."""
+        self._worker.cancel(what)
+
+    def close(self) -> None:
+        """Ends the background work."""
+        self._worker.close()
+
+
+class _Asked:
+    """One question: what it is about, and what the page has chosen."""
+
+    def __init__(
+        self,
+        cache: ActivationCache,
+        image: Any,
+        picture: bytes,
+        options: dict[str, Any],
+        task: Task,
+        say: Say,
+    ) -> None:
+        self.cache = cache
+        self.image = image
+        self.picture = picture
+        self._options = options
+        self._task = task
+        self._say = say
+
+    def progress(self, share: float | None, text: str) -> None:
+        self.grow(share, text, [])
+
+    def grow(self, share: float | None, text: str, buffers: list[bytes]) -> None:
+        """As `progress`, with a picture that is not finished."""
+        self._task.check()
+        self._say(share, text, buffers)
+
+    @property
+    def layer(self) -> str:
+        return self.cache.graph.find(self.text("layer")).path
+
+    @property
+    def target(self) -> int | None:
+        """Index of a class, or `None` for the most probable one."""
+        index = self.number("target", -1)
+        count = self.cache.graph.find(self.cache.graph.output).shape[-1] or 0
+        return index if 0 <= index < count else None
+
+    def text(self, name: str, default: str = "") -> str:
+        value = self._options.get(name)
+        return value if isinstance(value, str) else default
+
+    def number(self, name: str, default: int = 0) -> int:
+        value = self._options.get(name)
+        return value if isinstance(value, int) else default
+
+    def channel_of(self, layer: str) -> int:
+        count = self.cache.graph.find(layer).shape[-1] or 1
+        return max(0, min(self.number("channel"), count - 1))
+
+    def cell_of(self, layer: str) -> tuple[int, int] | None:
+        """The cell in the middle of the cursor, or `None`."""
+        cursor, shape = self._options.get("cursor"), self.cache.graph.find(layer).shape
+        if not isinstance(cursor, list) or len(cursor) != 4 or len(shape) != 3:
+            return None
+        height, width = shape[0] or 1, shape[1] or 1
+        row, column = (cursor[1] + cursor[3]) / 2 * height, (cursor[0] + cursor[2]) / 2 * width
+        return max(0, min(int(row), height - 1)), max(0, min(int(column), width - 1))
+
+
+def _scores(asked: _Asked) -> Answer:
+    from .explain import EditedRun
+
+    cache, image = asked.cache, asked.image
+    edited = isinstance(image, EditedRun)
+    after = cache.scores(image, None)
+    before = cache.scores(image.image, None) if edited else after
+    best = [max(scores, key=lambda s: s.logit).index for scores in (before, after)]
+    listed = sorted(before, key=lambda s: -s.logit)[:5] + sorted(after, key=lambda s: -s.logit)[:5]
+    pinned = [asked.target] if asked.target is not None else []
+    indices = dict.fromkeys([s.index for s in listed] + pinned)
+    rows = [
+        {
+            "index": i,
+            "label": after[i].label,
+            "before": [before[i].probability, before[i].logit],
+            "after": [after[i].probability, after[i].logit],
+        }
+        for i in sorted(indices, key=lambda i: -after[i].logit)
+    ]
+    names = [edit.name for edit in image.edits] if edited else []
+    return {"rows": rows, "best": best, "edits": names}, []
+
+
+def _rank(asked: _Asked) -> Answer:
+    from .explain import rank_channels
+
+    found = rank_channels(
+        asked.cache, asked.image, asked.layer, asked.target, progress=asked.progress
+    )
+    rows = found.ranked()[:_LISTED]
+    return {"layer": found.layer, "target": found.target, "rows": [list(row) for row in rows]}, []
+
+
+def _cam(asked: _Asked) -> Answer:
+    from .explain import grad_cam, score_cam
+
+    method = asked.text("method", "grad-cam")
+    if method == "score-cam":
+        cam = score_cam(
+            asked.cache,
+            asked.image,
+            asked.layer,
+            asked.target,
+            most=_SCORED,
+            progress=asked.progress,
+        )
+    else:
+        cam = grad_cam(asked.cache, asked.image, asked.layer, asked.target, method=method)
+    count = len(cam.contributions)
+    counts = np.unique(np.rint(np.geomspace(1, count, min(count, _PARTIAL_SUMS))).astype(int))
+    sums = np.stack([cam.partial(int(n)) for n in counts]).astype("<f4")
+    data = {
+        "method": cam.method,
+        "layer": cam.layer,
+        "target": cam.target,
+        "shape": list(cam.map.shape),
+        "counts": counts.tolist(),
+        "channels": count,
+        "rows": [list(row) for row in cam.ranked()[:_LISTED]],
+    }
+    return data, [sums.tobytes()]
+
+
+def _pixels(asked: _Asked) -> Answer:
+    from . import explain
+
+    method = asked.text("method", "saliency")
+    cache, image, target = asked.cache, asked.image, asked.target
+    if method == "saliency":
+        found = explain.saliency(cache, image, target)
+    elif method == "smoothgrad":
+        found = explain.smooth_grad(cache, image, target, progress=asked.progress)
+    elif method == "integrated gradients":
+        found = explain.integrated_gradients(cache, image, target, progress=asked.progress)
+    elif method == "occlusion":
+        found = explain.occlusion(cache, image, target, progress=asked.progress)
+    else:
+        raise ValueError(f"There is no such method. Received: method={method!r}")
+    data = {
+        "method": found.method,
+        "target": found.target,
+        "shape": list(found.map.shape),
+        "gap": found.gap,
+        "steps": found.steps,
+    }
+    return data, [found.map.astype("<f4").tobytes()]
+
+
+def _residual(asked: _Asked) -> Answer:
+    from .explain import blocks_of, residual, residual_shares
+
+    cache, image = asked.cache, asked.image
+    all_blocks = residual_shares(cache, image)
+    if not all_blocks:
+        raise ValueError("This model has no residual blocks.")
+    layer = asked.layer
+    around = cache.graph.find(layer).block
+    name = around if around in blocks_of(cache.graph) else all_blocks[-1].block
+    one = residual(cache, image, name)
+    channel = max(0, min(asked.number("channel"), len(one.sum_energy) - 1))
+    energies = (one.shortcut_energy, one.branch_energy, one.sum_energy, one.cut_energy)
+    data = {
+        "block": one.block,
+        "layers": [one.shortcut, one.branch, one.add, one.out or one.add],
+        "channel": channel,
+        "of_channel": [float(energy[channel]) for energy in energies],
+        "of_block": [float(energy.sum()) for energy in energies],
+        "agreement": one.agreement,
+        "blocks": [
+            {
+                "block": found.block,
+                "share": found.branch_share,
+                "agreement": found.agreement,
+                "cut": float(found.cut_share.mean()),
+                "out": found.out or found.add,
+            }
+            for found in all_blocks
+        ],
+    }
+    return data, []
+
+
+def _channel(asked: _Asked) -> Answer:
+    from .explain import inputs_of, kernels_of, site
+
+    cache, image = asked.cache, asked.image
+    layer = asked.layer
+    place = site(cache, image, layer)
+    channel = asked.channel_of(place.conv)
+    made = inputs_of(cache, image, place.conv, channel, asked.cell_of(place.conv))
+    kernels = kernels_of(cache, place.conv, channel)
+    rows = made.ranked()[:_LISTED]
+    facts = {
+        name: None if values is None else float(values[channel])
+        for name, values in (
+            ("scale", place.scale),
+            ("shift", place.shift),
+            ("mean", place.mean),
+            ("variance", place.variance),
+            ("gain", place.gain),
+            ("offset", place.offset),
+            ("cut", place.cut),
+        )
+    }
+    shown = kernels[..., [k for k, _ in rows]]
+    data = {
+        "conv": place.conv,
+        "bn": place.bn,
+        "relu": place.relu,
+        "channel": channel,
+        "facts": facts,
+        "source": made.source,
+        "cell": made.cell,
+        "bias": made.bias,
+        "value": made.value,
+        "inputs": len(made.shares),
+        "rest": float(made.shares.sum() - sum(share for _, share in rows)),
+        "rows": [list(row) for row in rows],
+        "kernel": list(shown.shape),
+    }
+    return data, [np.moveaxis(shown, 2, 0).astype("<f4").tobytes()]
+
+
+def _dream(asked: _Asked) -> Answer:
+    from .explain import visualise
+
+    layer = asked.layer
+    steps = max(1, min(asked.number("steps", 128), _MOST_STEPS))
+    height, width = asked.cache.input_size
+
+    def grown(picture: np.ndarray, step: int) -> None:
+        asked.grow(step / steps, f"Step {step} of {steps}", [picture.tobytes()])
+
+    dream = visualise(
+        asked.cache,
+        layer,
+        asked.channel_of(layer),
+        steps=steps,
+        seed=max(0, asked.number("seed")),
+        progress=asked.progress,
+        on_picture=grown,
+    )
+    data = {"size": [height, width], "settings": dream.settings, "scores": list(dream.scores)}
+    return data, [dream.picture.tobytes()]
+
+
+def _estimate(asked: _Asked) -> Answer:
+    from .explain import seconds_for
+
+    method = asked.text("method")
+    steps = max(1, min(asked.number("steps", 128), _MOST_STEPS))
+    return {"method": method, "seconds": seconds_for(asked.cache, asked.image, method, steps)}, []
+
+
+def _photo(asked: _Asked) -> Answer:
+    return {}, [asked.picture]
+
+
+_ANSWERS: dict[str, Callable[[_Asked], Answer]] = {
+    "scores": _scores,
+    "rank": _rank,
+    "cam": _cam,
+    "pixels": _pixels,
+    "residual": _residual,
+    "channel": _channel,
+    "dream": _dream,
+    "estimate": _estimate,
+    "photo": _photo,
+}
+
+
+def cropped(jpeg: bytes, size: list[int], box: list[int]) -> bytes:
+    """The part `box` of a photo of `size` (height, width), of which `jpeg` may be a smaller copy."""
+    shown = Image.open(io.BytesIO(jpeg))
+    scale = shown.width / size[1], shown.height / size[0]
+    edges = [round(edge * scale[i % 2]) for i, edge in enumerate(box)]
+    file = io.BytesIO()
+    shown.crop((edges[0], edges[1], edges[2], edges[3])).save(file, "JPEG", quality=90)
+    return file.getvalue()

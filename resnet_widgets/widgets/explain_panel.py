@@ -1,0 +1,155 @@
+"""Asks why: edits, class activation maps, attribution, residual blocks, made by a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from typing import Any
+
+import anywidget
+import traitlets
+
+from ._base import Widget, WidgetList, clamp_cursor, clamp_index, message_of, module
+from .activation_map import ActivationMap
+
+_LARGEST_ID = 2**53
+# What a page may hand over: some names and numbers, and never more edits than a person makes.
+_LONGEST_NAME = 1024
+_MOST_OPTIONS = 16
+_MOST_EDITS = 64
+
+Answer = tuple[dict[str, Any], list[bytes]]
+Say = Callable[[float | None, str, list[bytes]], None]
+
+
+class ExplainPanel(Widget):
+    """Why the network says what it says: knobs to turn, and what its answer is made of.
+
+    It draws; what it shows is asked of `source`, and nothing of that is a trait.
+
+    Args:
+        source: Function of `(what, options, say)`: a name such as `"cam"`, a `dict`, and a function
+            `say(share, text, buffers)` that shows progress. Returns a `concurrent.futures.Future`
+            of a JSON `dict` and a list of buffers. What it raises is shown.
+        cancel: Function of the name of what to stop.
+
+    Attributes:
+        store: The `FrameStore` that maps are read from.
+        photo, layer, channel, cursor: What is looked at, as in `ActivationMap`.
+        target: Index of the class to explain; -1 for the most probable one.
+        edits: What is changed in the network, as `Edit.to_dict` gives it.
+        opened: Whether it is unfolded.
+        section: Name of the section in front.
+        maps: The four `ActivationMap`s of a residual block.
+    """
+
+    _esm = module("explain_panel.js")
+
+    store = anywidget.WidgetTrait().tag(sync=True)
+    photo = traitlets.Unicode("").tag(sync=True, echo_update=False)
+    layer = traitlets.Unicode("").tag(sync=True, echo_update=False)
+    channel = traitlets.Int(0).tag(sync=True, echo_update=False)
+    cursor = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
+    target = traitlets.Int(-1).tag(sync=True)
+    edits: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    opened = traitlets.Bool(False).tag(sync=True)
+    section = traitlets.Unicode("knobs").tag(sync=True)
+    maps = WidgetList()
+
+    def __init__(
+        self,
+        source: Callable[[str, dict[str, Any], Say], Future[Answer]],
+        cancel: Callable[[str], None] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._source = source
+        self._cancel = cancel or (lambda what: None)
+        super().__init__(**kwargs)
+        self.on_msg(self._receive)
+
+    @traitlets.validate("channel")
+    def _clamp_channel(self, proposal: dict[str, Any]) -> int:
+        return clamp_index(proposal["value"])
+
+    @traitlets.validate("cursor")
+    def _clamp_cursor(self, proposal: dict[str, Any]) -> list[float]:
+        return clamp_cursor(proposal["value"])
+
+    @traitlets.validate("target")
+    def _clamp_target(self, proposal: dict[str, Any]) -> int:
+        return max(-1, proposal["value"])
+
+    def accepts(self, name: str, value: Any) -> bool:
+        """A page gets no more edits than a person makes, each a `dict`."""
+        if name == "edits":
+            fits = isinstance(value, list) and len(value) <= _MOST_EDITS
+            return fits and all(isinstance(edit, dict) for edit in value)
+        return super().accepts(name, value)
+
+    @traitlets.observe("opened", "store")
+    def _make_maps(self, _change: Any) -> None:
+        """Maps cost a comm each, so there are none until somebody looks."""
+        if self.opened and self.store and not self.maps:
+            self.maps = [ActivationMap(store=self.store, values=False) for _ in range(4)]
+
+    def close(self) -> None:
+        """Closes the panel and the maps in it."""
+        for child in self.maps:
+            child.close()
+        super().close()
+
+    # -- questions and answers ---------------------------------------------------------------------
+
+    def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        kind = content.get("kind") if isinstance(content, dict) else None
+        if kind == "cancel" and isinstance(content.get("what"), str):
+            self._cancel(content["what"])
+        elif kind == "ask" and _is_question(content):
+            self._ask(content["id"], content["what"], content["options"])
+
+    def _ask(self, number: int, what: str, options: dict[str, Any]) -> None:
+        about = {"id": number, "what": what}
+
+        def say(share: float | None, text: str, buffers: list[bytes]) -> None:
+            self.send({**about, "kind": "progress", "share": share, "text": text}, buffers)
+
+        def answer(done: Future[Answer]) -> None:
+            try:
+                data, buffers = done.result()
+            except BaseException as error:
+                refuse(error)
+            else:
+                self.send({**about, "kind": "answer", "data": data}, buffers)
+
+        def refuse(error: BaseException) -> None:
+            cancelled = isinstance(error, CancelledError)
+            if not cancelled:
+                self.last_error = error
+            message = "Cancelled." if cancelled else message_of(error)
+            self.send({**about, "kind": "trouble", "cancelled": cancelled, "message": message})
+
+        try:
+            self._source(what, options, say).add_done_callback(answer)
+        except Exception as error:
+            refuse(error)
+
+
+def _is_question(content: dict[str, Any]) -> bool:
+    """Whether `content` is well formed; a page can send anything."""
+    number, what, options = (content.get(name) for name in ("id", "what", "options"))
+    return (
+        type(number) is int
+        and 0 <= number < _LARGEST_ID
+        and isinstance(what, str)
+        and isinstance(options, dict)
+        and len(options) <= _MOST_OPTIONS
+        and all(_is_small(value) for value in options.values())
+    )
+
+
+def _is_small(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _LONGEST_NAME
+    if isinstance(value, list):
+        return len(value) <= 4 and all(isinstance(v, (int, float)) for v in value)
+    return value is None or isinstance(value, (bool, int, float))
