@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .widgets import (
         ActivationMap,
         ChannelSlider,
+        ExplainPanel,
         FrameStore,
         ImagePicker,
         LayerTree,
@@ -53,6 +54,7 @@ _HOMES = {
     "plot_stages": ".plots",
     "ActivationMap": ".widgets",
     "ChannelSlider": ".widgets",
+    "ExplainPanel": ".widgets",
     "FrameStore": ".widgets",
     "ImagePicker": ".widgets",
     "LayerTree": ".widgets",
@@ -64,6 +66,7 @@ __all__ = [
     "ActivationMap",
     "CacheInfo",
     "ChannelSlider",
+    "ExplainPanel",
     "Explorer",
     "Frame",
     "FrameStore",

@@ -334,7 +334,7 @@ _ANSWERS: dict[str, Callable[[_Asked], Answer]] = {
 
 
 def cropped(jpeg: bytes, size: list[int], box: list[int]) -> bytes:
-    """The part `box` of a photo of `size` (height, width), of which `jpeg` may be a smaller copy."""
+    """The part `box` of a photo of `size` (height, width); `jpeg` may be a smaller copy of it."""
     shown = Image.open(io.BytesIO(jpeg))
     scale = shown.width / size[1], shown.height / size[0]
     edges = [round(edge * scale[i % 2]) for i, edge in enumerate(box)]

@@ -25,15 +25,25 @@ from . import bookmarks
 from .engine.images import InputImage, load_image
 from .engine.regions import region_channels
 from .engine.worker import Task, Worker
+from .explaining import Explainer, cropped
 from .frame import Frame
 from .still import Still
-from .widgets import ActivationMap, ChannelSlider, FrameStore, ImagePicker, LayerTree, StageViewer
+from .widgets import (
+    ActivationMap,
+    ChannelSlider,
+    ExplainPanel,
+    FrameStore,
+    ImagePicker,
+    LayerTree,
+    StageViewer,
+)
 from .widgets._base import Widget, clamp_cursor, clamp_index, module, traits_lock
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from .engine.activations import ActivationCache
+    from .engine.edits import EditedRun
     from .export import SavedPage
 
 # Photos of which the page may still ask for frames; older ones are forgotten.
@@ -117,14 +127,17 @@ class Explorer(Widget):
         cache: The `ActivationCache`, or `None` until the model is there.
         predictions: `[label, probability]` pairs, the most probable first.
         status: What is going on, `""` when all is done.
-        store, tree, map, grid, slider, stages, picker, compare_picker: The widgets it is made of.
-            They follow in the page; in the kernel their own `layer`, `channel` or `value` may lag
-            behind.
+        edits: What is changed in the network: `Mute`, `Solo`, `Scale`, `Erase` of
+            `resnet_widgets.explain`, in order. All maps and the predictions follow.
+        store, tree, map, grid, slider, stages, picker, compare_picker, why: The widgets it is made
+            of. They follow in the page; in the kernel their own `layer`, `channel` or `value` may
+            lag behind.
     """
 
     _esm = module("../explorer.js")
 
     image = traitlets.Any(None, allow_none=True)
+    edits: traitlets.List[Any] = traitlets.List()
     layer = traitlets.Unicode("").tag(sync=True)
     channel = traitlets.Int(0).tag(sync=True)
     cursor = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
@@ -154,6 +167,7 @@ class Explorer(Widget):
     stages = anywidget.WidgetTrait().tag(sync=True)
     picker = anywidget.WidgetTrait().tag(sync=True)
     compare_picker = anywidget.WidgetTrait().tag(sync=True)
+    why = anywidget.WidgetTrait().tag(sync=True)
 
     cache: ActivationCache | None = None
 
@@ -176,6 +190,7 @@ class Explorer(Widget):
         self._photos: OrderedDict[str, _Photo] = OrderedDict()
         self._traced = False
         self._samples = _sample_photos()
+        self._explainer = Explainer(self._looked_at)
         store = FrameStore(self._frame)
         super().__init__(
             store=store,
@@ -186,6 +201,7 @@ class Explorer(Widget):
             stages=StageViewer(store=store),
             picker=ImagePicker(self._samples),
             compare_picker=ImagePicker(self._samples),
+            why=ExplainPanel(self._explainer.ask, self._explainer.cancel, store=store),
             status="Starting …",
             **kwargs,
         )
@@ -195,6 +211,7 @@ class Explorer(Widget):
         self.compare_picker.on_pick(
             functools.partial(self._on_pick, self.compare_picker, "compare")
         )
+        self.why.observe(self._on_page_edits, "edits")
         self.on_msg(self._on_message)
         self.image = image
         self._start()
@@ -223,9 +240,11 @@ class Explorer(Widget):
     def close(self) -> None:
         """Ends the background work and closes all widgets; the cache goes with its last user."""
         self._worker.close()
+        self._explainer.close()
         self._still.close()
         with traits_lock:
             for name in (
+                "why",
                 "stages",
                 "grid",
                 "map",
@@ -387,6 +406,43 @@ class Explorer(Widget):
         self.error = ""
         if self.cache is not None:
             self._submit(self._compare, "compare")
+
+    @traitlets.validate("edits")
+    def _check_edits(self, proposal: dict[str, Any]) -> list[Any]:
+        edits = list(proposal["value"])
+        if self.cache is not None:
+            from .engine.edits import masks_of
+
+            masks_of(edits, self.cache.graph)
+        return edits
+
+    @traitlets.observe("edits")
+    def _edit(self, _change: Any) -> None:
+        self.error = ""
+        self.why.edits = [edit.to_dict() for edit in self.edits]
+        if self.cache is not None:
+            self._submit(self._look, "photo")
+
+    def _on_page_edits(self, change: Any) -> None:
+        if change["new"] == [edit.to_dict() for edit in self.edits]:
+            return
+        from .engine.edits import edit_from_dict
+
+        try:
+            self.edits = [edit_from_dict(edit) for edit in change["new"]]
+        except ValueError as error:
+            self.why.report(error)
+            self.why.edits = [edit.to_dict() for edit in self.edits]
+        else:
+            self.why.error = ""
+
+    def _looked_at(self) -> tuple[ActivationCache, Any, bytes]:
+        """What is explained: the photo shown, with its edits."""
+        shown = self._photos.get(self.photo)
+        if shown is None or self.cache is None:
+            raise ValueError("There is nothing to explain yet: pick a photo.")
+        picture = cropped(shown.jpeg, shown.picture["size"], shown.picture["box"])
+        return self.cache, shown.image, picture
 
     @traitlets.validate("layer")
     def _check_layer(self, proposal: dict[str, Any]) -> str:
@@ -616,6 +672,8 @@ class Explorer(Widget):
             return
         task.progress(None, "Running the network …")
         photo = self._photo_of(image)
+        if self.edits:
+            photo = dataclasses.replace(photo, image=cache.run(photo.image, self.edits))
         if not self.photo:
             # Tracing the whole network takes a second: the way to the first map takes less.
             layer = self._first(cache)
@@ -650,7 +708,7 @@ class Explorer(Widget):
         kept = self._photos.get(fitted.digest)
         return kept if kept is not None and kept.image is fitted else _Photo.of(fitted)
 
-    def _trace_ahead(self, image: InputImage) -> None:
+    def _trace_ahead(self, image: InputImage | EditedRun) -> None:
         """Runs each piece once, whenever nothing else is asked for.
 
         The first run of a piece is its slowest, by ten times. The newest request runs first, so
@@ -669,7 +727,7 @@ class Explorer(Widget):
             key = self._keep(photo, task, beside=self.compare_photo)
             self.picture = photo.picture
             self.photo = key
-            for child in (self.map, self.grid, self.slider, self.stages):
+            for child in (self.map, self.grid, self.slider, self.stages, self.why):
                 child.photo = key
             if self.cache and not self.stages.layers:
                 self.stages.layers = list(self.cache.graph.stage_outputs[-4:])
@@ -722,7 +780,7 @@ class Explorer(Widget):
             lambda task: Frame.from_activation(self._compute(image, path), layer=path)
         )
 
-    def _compute(self, image: InputImage, path: str) -> np.ndarray:
+    def _compute(self, image: InputImage | EditedRun, path: str) -> np.ndarray:
         assert self.cache is not None
         self.tree.update(computing=path)
         try:
@@ -794,7 +852,7 @@ class Explorer(Widget):
 class _Photo:
     """What is kept of a photo: what the model sees, and a picture of it for the page."""
 
-    image: InputImage
+    image: InputImage | EditedRun
     picture: dict[str, Any]
     jpeg: bytes
 
