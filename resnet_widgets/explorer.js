@@ -53,7 +53,10 @@ async function renderExplorer({ model, el, signal, host }) {
   const widgets = {};
   /** @type {Record<string, any>} models by trait name */
   const models = {};
-  const names = ["store", "tree", "map", "grid", "slider", "stages", "picker", "compare_picker"];
+  const names = [
+    ...["store", "tree", "map", "grid", "slider", "stages", "picker", "compare_picker"],
+    "why",
+  ];
   await Promise.all(
     names.map(async (name) => {
       widgets[name] = await host.getWidget(model.get(name));
@@ -61,7 +64,7 @@ async function renderExplorer({ model, el, signal, host }) {
     }),
   );
   if (signal.aborted) return;
-  const { tree, map, grid, slider, stages } = models;
+  const { tree, map, grid, slider, stages, why } = models;
   const store = widgets.store.exports;
   /** @returns {Row | undefined} */
   const rowOf = (/** @type {string} */ path) =>
@@ -141,6 +144,7 @@ async function renderExplorer({ model, el, signal, host }) {
   const comparePicker = element("span");
   const compareBox = compareView({ model, map, controls: comparePicker, host, signal });
   const bookmarks = bookmarkList({ model, map, signal });
+  const whyBox = element("div");
   const treeBox = element("div", { class: "rw-explorer-tree-box" });
   const treeName = element("summary");
   const treePart = element("details", { class: "rw-explorer-tree", open: true }, treeName, treeBox);
@@ -154,6 +158,7 @@ async function renderExplorer({ model, el, signal, host }) {
     stagesBox,
     compareBox,
     bookmarks.node,
+    whyBox,
   );
   const empty = element("div", { class: "rw-empty rw-explorer-empty" });
   empty.append(
@@ -171,17 +176,20 @@ async function renderExplorer({ model, el, signal, host }) {
     [grid, "layer"],
     [slider, "layer"],
     [stages, "selected"],
+    [why, "layer"],
   ]);
   share("channel", [
     [map, "channel"],
     [grid, "channel"],
     [slider, "value"],
     [stages, "channel"],
+    [why, "channel"],
   ]);
   for (const trait of ["cursor", "region"]) {
     share(trait, [
       [map, trait],
       [stages, trait],
+      [why, trait],
     ]);
   }
   for (const trait of ["blend", "symmetric", "clip"]) unite(trait, [map, grid, stages]);
@@ -390,6 +398,7 @@ async function renderExplorer({ model, el, signal, host }) {
     widgets.slider.render({ el: sliderBox, signal }),
     widgets.grid.render({ el: gridBox, signal }),
     widgets.stages.render({ el: stagesBox, signal }),
+    widgets.why.render({ el: whyBox, signal }),
     widgets.picker.render({ el: header.picker, signal }),
     widgets.compare_picker.render({ el: comparePicker, signal }),
   ]);

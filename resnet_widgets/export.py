@@ -127,7 +127,14 @@ def save_page(
 
 
 # What a page that nobody computes for says of itself, in the traits that have another say.
-_AT_REST = {"error": "", "progress": -1.0, "memory": {}, "busy": False, "computing": ""}
+_AT_REST = {
+    "error": "",
+    "progress": -1.0,
+    "memory": {},
+    "busy": False,
+    "computing": "",
+    "live": False,
+}
 
 
 def _with_children(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:

@@ -287,6 +287,11 @@ class EditedRun:
     def __repr__(self) -> str:
         return f"<EditedRun: {'; '.join(edit.name for edit in self.edits) or 'no edits'}>"
 
+    @property
+    def source(self) -> str:
+        """Name of the photo, as `InputImage.source`."""
+        return getattr(self.image, "source", "") or type(self.image).__name__
+
     def activation(self, layer: str) -> np.ndarray:
         """Output of one layer after the edits, as `ActivationCache.activation`."""
         return self.cache.activation(self, layer)

@@ -38,6 +38,8 @@ class ExplainPanel(Widget):
         photo, layer, channel, cursor: What is looked at, as in `ActivationMap`.
         target: Index of the class to explain; -1 for the most probable one.
         edits: What is changed in the network, as `Edit.to_dict` gives it.
+        region: `[x0, y0, x1, y1]` in 0…1 of the map, what "Erase" erases; `[]` for none.
+        live: Whether there is a kernel that answers; without one there is no panel.
         opened: Whether it is unfolded.
         section: Name of the section in front.
         maps: The four `ActivationMap`s of a residual block.
@@ -50,6 +52,8 @@ class ExplainPanel(Widget):
     layer = traitlets.Unicode("").tag(sync=True, echo_update=False)
     channel = traitlets.Int(0).tag(sync=True, echo_update=False)
     cursor = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
+    region = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
+    live = traitlets.Bool(True).tag(sync=True)
     target = traitlets.Int(-1).tag(sync=True)
     edits: traitlets.List[Any] = traitlets.List().tag(sync=True)
     opened = traitlets.Bool(False).tag(sync=True)
@@ -71,7 +75,7 @@ class ExplainPanel(Widget):
     def _clamp_channel(self, proposal: dict[str, Any]) -> int:
         return clamp_index(proposal["value"])
 
-    @traitlets.validate("cursor")
+    @traitlets.validate("cursor", "region")
     def _clamp_cursor(self, proposal: dict[str, Any]) -> list[float]:
         return clamp_cursor(proposal["value"])
 

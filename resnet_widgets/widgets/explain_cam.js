@@ -1,0 +1,151 @@
+// A class activation map, and the channels it is the sum of.
+
+import {
+  floatsOf,
+  formatSeconds,
+  lesson,
+  overlay,
+  rankedRows,
+  runButton,
+} from "./explain_parts.js";
+import { element, formatNumber, setTrait } from "./shared.js";
+
+/** @typedef {import("./explain_parts.js").Panel} Panel */
+
+const METHODS = [
+  ["grad-cam", "Grad-CAM"],
+  ["grad-cam++", "Grad-CAM++"],
+  ["layer-cam", "Layer-CAM"],
+  ["score-cam", "Score-CAM (slow)"],
+];
+
+/** @param {Panel} panel */
+export function camSection(panel) {
+  const { model } = panel;
+  const method = element(
+    "select",
+    { class: "rw-select", "aria-label": "Method" },
+    ...METHODS.map(([value, text]) => element("option", { value, text })),
+  );
+  const picture = overlay("Class activation map over the photo");
+  const count = element("input", { type: "range", min: 0, value: 0 });
+  count.setAttribute("aria-label", "How many channels are added up");
+  const countText = element("output");
+  const run = runButton("Compute", computeNow, () => panel.cancel("cam"));
+  const title = element("b");
+  const list = element("div", { class: "rw-why-list" });
+  const node = element(
+    "div",
+    { class: "rw-why-columns" },
+    element(
+      "div",
+      {},
+      element("div", { class: "rw-why-controls" }, method),
+      run.node,
+      picture.node,
+      element(
+        "label",
+        { class: "rw-why-blend" },
+        element("span", { text: "sum of" }),
+        count,
+        countText,
+      ),
+    ),
+    element("div", {}, element("div", { class: "rw-why-where" }, title), list),
+    lesson(
+      "Where the layer you have chosen speaks for the class, and on the right the channels that say so, each with its weight α and what it adds.",
+      "Move “sum of” to 1 and let it grow: if few channels make the map, few ideas decide. A late layer says what, coarsely; an early one where, but hardly why.",
+      "L = ReLU(Σₖ αₖ Aₖ), αₖ = mean over the cells of ∂yᶜ/∂Aₖ; ++ weighs positive gradients cell by cell, Layer-CAM gives each cell its own α, Score-CAM takes α from the logits of dimmed photos.",
+      "Selvaraju et al. 2017, Grad-CAM",
+      "https://arxiv.org/abs/1610.02391",
+    ),
+  );
+  /** @type {any} */
+  let cam = null;
+  /** @type {Float32Array} */
+  let sums = new Float32Array();
+
+  function draw() {
+    if (!cam) return;
+    const [height, width] = cam.shape;
+    const index = Math.min(Number(count.value), cam.counts.length - 1);
+    const cells = height * width;
+    const values = sums.subarray(index * cells, (index + 1) * cells);
+    countText.textContent = `${cam.counts[index]} of ${cam.channels} channels`;
+    // The scale is that of the whole map, so that one sees it grow.
+    const limit = sums.subarray(-cells).reduce((most, value) => Math.max(most, value), 0);
+    picture.show({ values, height, width, signed: false, limit });
+  }
+
+  function showList() {
+    if (!cam) return;
+    const rows = cam.rows.map((/** @type {number[]} */ [channel, alpha, share]) => ({
+      name: `ch ${channel}`,
+      value: share,
+      note: formatNumber(share),
+      title: `α = ${formatNumber(alpha)}, adds ${formatNumber(share)} to the mean of the map`,
+    }));
+    const chosen = cam.rows.findIndex(
+      (/** @type {number[]} */ row) =>
+        row[0] === model.get("channel") && cam.layer === model.get("layer"),
+    );
+    list.replaceChildren(
+      ...rankedRows(rows, chosen, (index) => {
+        setTrait(model, "channel", cam.rows[index][0]);
+        showList();
+      }),
+    );
+  }
+
+  async function computeNow() {
+    run.node.hidden = method.value !== "score-cam";
+    run.set(true);
+    picture.setPhoto(await panel.picture());
+    const options = {
+      layer: model.get("layer"),
+      method: method.value,
+      target: model.get("target"),
+    };
+    try {
+      const answer = await panel.ask("cam", options, run.progress);
+      if (!answer) return;
+      cam = answer.data;
+      sums = floatsOf(answer.buffers[0]);
+      title.textContent = `Channels of ${cam.layer}`;
+      count.max = String(cam.counts.length - 1);
+      count.value = count.max;
+      run.set(false, method.value === "score-cam" ? "The 64 channels that vary most" : "");
+      draw();
+      showList();
+    } catch (error) {
+      cam = null;
+      list.replaceChildren();
+      title.textContent = "";
+      picture.show(null);
+      run.set(false, /** @type {Error} */ (error).message);
+      run.node.hidden = false;
+    }
+  }
+
+  async function estimate() {
+    run.node.hidden = false;
+    run.set(false);
+    const answer = await panel.ask("estimate", { method: "score-cam", steps: 64 });
+    if (answer) run.say(`takes about ${formatSeconds(answer.data.seconds)}`);
+  }
+  method.addEventListener("change", () =>
+    method.value === "score-cam" ? estimate() : computeNow(),
+  );
+  count.addEventListener("input", draw);
+  let asked = "";
+  return {
+    node,
+    async refresh() {
+      const now = JSON.stringify(["photo", "layer", "target"].map((name) => model.get(name)));
+      showList();
+      if (now === asked) return;
+      asked = now;
+      await (method.value === "score-cam" ? estimate() : computeNow());
+    },
+  };
+}

@@ -1,0 +1,108 @@
+// One site, three tensors; and how a channel is made from those before it.
+
+import { floatsOf, lesson, rankedRows, tile } from "./explain_parts.js";
+import { element, formatNumber, formatShare, setTrait } from "./shared.js";
+
+/** @typedef {import("./explain_parts.js").Panel} Panel */
+
+/** @param {Panel} panel */
+export function channelSection(panel) {
+  const { model } = panel;
+  const note = element("p", { class: "rw-soft", role: "status" });
+  const toggles = element("div", { class: "rw-why-controls", role: "group" });
+  toggles.setAttribute("aria-label", "Tensors of this site");
+  const norm = element("p");
+  const cut = element("p");
+  const title = element("b");
+  const sum = element("p", { class: "rw-soft" });
+  const list = element("div", { class: "rw-why-list" });
+  const node = element(
+    "div",
+    { class: "rw-why-columns" },
+    element("div", {}, note, toggles, norm, cut),
+    element("div", {}, element("div", { class: "rw-why-where" }, title), sum, list),
+    lesson(
+      "On the left what batch norm and ReLU did to this channel; on the right the input channels it was made of, each with its kernel and what it adds.",
+      "Point at a cell to see what made that cell. The list, the rest and the bias together are the value before batch norm, exactly.",
+      "y = b + Σₖ wₖ ∗ xₖ;   BN(y) = γ (y − μ) / √(σ² + ε) + β",
+      "Ioffe and Szegedy 2015, Batch Normalization",
+      "https://arxiv.org/abs/1502.03167",
+    ),
+  );
+
+  function showSite(/** @type {any} */ data) {
+    const layers = [
+      ["conv", data.conv],
+      ["batch norm", data.bn],
+      ["ReLU", data.relu],
+    ].filter(([, path]) => path);
+    toggles.replaceChildren(
+      ...layers.map(([text, path]) => {
+        const button = element("button", {
+          type: "button",
+          text,
+          title: path,
+          "aria-pressed": String(path === model.get("layer")),
+        });
+        button.addEventListener("click", () => setTrait(model, "layer", path));
+        return button;
+      }),
+    );
+    const { scale, shift, mean, variance, gain, offset, cut: share } = data.facts;
+    const f = formatNumber;
+    norm.textContent = data.bn
+      ? `Batch norm: scale γ ${f(scale)}, shift β ${f(shift)}, mean μ ${f(mean)}, variance σ² ${f(variance)}. In all it multiplies by ${f(gain)} and adds ${f(offset)}.`
+      : "No batch norm follows here.";
+    cut.textContent =
+      share === null
+        ? "No ReLU follows here: the sum of the block comes first."
+        : `ReLU cuts away ${formatShare(share)} of the cells of this channel.`;
+  }
+
+  function showInputs(/** @type {any} */ data, /** @type {DataView} */ buffer) {
+    const [height, width, count] = data.kernel;
+    const kernels = floatsOf(buffer);
+    const cells = height * width;
+    const most = kernels.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
+    title.textContent = `${data.conv} · channel ${data.channel}`;
+    const where = data.cell ? `at row ${data.cell[0]}, col ${data.cell[1]}` : "on average";
+    const more =
+      data.inputs > count
+        ? `; the other ${data.inputs - count} add ${formatNumber(data.rest)}`
+        : "";
+    sum.textContent = `${formatNumber(data.value)} ${where}, from ${data.inputs} channels of ${data.source}, bias ${formatNumber(data.bias)}${more}.`;
+    const rows = data.rows.map(
+      (/** @type {number[]} */ [channel, share], /** @type {number} */ i) => ({
+        name: `ch ${channel}`,
+        value: share,
+        picture: tile(kernels.subarray(i * cells, (i + 1) * cells), height, width, most),
+        title: cells === 1 ? `weight ${formatNumber(kernels[i])}` : `kernel ${height} × ${width}`,
+      }),
+    );
+    list.replaceChildren(
+      ...rankedRows(rows, -1, (index) => {
+        setTrait(model, "layer", data.source);
+        setTrait(model, "channel", data.rows[index][0]);
+      }),
+    );
+  }
+
+  return {
+    node,
+    follows: ["cursor"],
+    async refresh() {
+      const [layer, channel, cursor] = ["layer", "channel", "cursor"].map((n) => model.get(n));
+      try {
+        const answer = await panel.ask("channel", { layer, channel, cursor });
+        if (!answer) return;
+        note.textContent = "";
+        showSite(answer.data);
+        showInputs(answer.data, answer.buffers[0]);
+      } catch (error) {
+        note.textContent = /** @type {Error} */ (error).message;
+        for (const part of [toggles, list]) part.replaceChildren();
+        for (const part of [norm, cut, title, sum]) part.textContent = "";
+      }
+    },
+  };
+}

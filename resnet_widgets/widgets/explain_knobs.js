@@ -1,0 +1,215 @@
+// Prediction and knobs: what the network says, before and after its activations were changed.
+
+import { formatChance, lesson, rankedRows, runButton } from "./explain_parts.js";
+import { element, formatNumber, onChange, setTrait, throttle } from "./shared.js";
+
+/** @typedef {import("./explain_parts.js").Panel} Panel */
+
+/**
+ * The edits after a channel was scaled: one number for a channel, however often it is moved.
+ * @param {any[]} edits
+ * @param {string} layer
+ * @param {number} channel
+ * @param {number} factor
+ */
+export function withScale(edits, layer, channel, factor) {
+  const same = (/** @type {any} */ edit) =>
+    edit.kind === "scale" &&
+    edit.layer === layer &&
+    edit.channels.length === 1 &&
+    edit.channels[0] === channel;
+  const rest = edits.filter((edit) => !same(edit));
+  if (factor === 1) return rest;
+  return [...rest, { kind: "scale", layer, channels: [channel], factor }];
+}
+
+/** @param {Panel} panel */
+export function knobsSection(panel) {
+  const { model, signal } = panel;
+  const where = element("b");
+  const mute = element("button", { type: "button", text: "Mute" });
+  const solo = element("button", { type: "button", text: "Solo" });
+  const erase = element("button", { type: "button", text: "Erase region" });
+  const factor = element("input", { type: "range", min: 0, max: 3, step: 0.1, value: 1 });
+  factor.setAttribute("aria-label", "Scale the channel");
+  const factorText = element("output", { text: "× 1.0" });
+  const list = element("ol", { class: "rw-why-edits" });
+  const none = element("p", { class: "rw-soft", text: "Nothing is changed." });
+  const reset = element("button", { type: "button", text: "Undo all" });
+  const body = element("tbody");
+  const table = element(
+    "table",
+    { class: "rw-why-scores" },
+    element(
+      "thead",
+      {},
+      element(
+        "tr",
+        {},
+        ...["Class", "", "Probability", "Logit", "Explain"].map((text) =>
+          element("th", { scope: "col", text }),
+        ),
+      ),
+    ),
+    body,
+  );
+  const ranking = element("div", { class: "rw-why-list" });
+  const rank = runButton("Which channels matter most?", rankNow, () => panel.cancel("rank"));
+  const node = element(
+    "div",
+    { class: "rw-why-columns" },
+    element(
+      "div",
+      {},
+      element("div", { class: "rw-why-where" }, where),
+      element(
+        "div",
+        { class: "rw-why-controls" },
+        mute,
+        solo,
+        erase,
+        element("label", { class: "rw-why-factor" }, factor, factorText),
+      ),
+      none,
+      list,
+      reset,
+      rank.node,
+      ranking,
+    ),
+    element("div", {}, table),
+    lesson(
+      "The classes the network thinks most likely, as they were (outline) and as they are now (bar).",
+      "Mute a channel: if a class falls, the channel spoke for it. One channel rarely decides; a few together often do.",
+      "Δₖ = logit(A with channel k set to 0) − logit(A); only the layers after A run again.",
+      "Zeiler and Fergus 2013, Visualizing and Understanding Convolutional Networks",
+      "https://arxiv.org/abs/1311.2901",
+    ),
+  );
+
+  const edits = () => /** @type {any[]} */ (model.get("edits"));
+  const here = () => ({ layer: model.get("layer"), channels: [model.get("channel")] });
+  const add = (/** @type {object} */ edit) => setTrait(model, "edits", [...edits(), edit]);
+  mute.addEventListener("click", () => add({ kind: "mute", ...here() }));
+  solo.addEventListener("click", () => add({ kind: "solo", ...here() }));
+  erase.addEventListener("click", () =>
+    add({ kind: "erase", layer: model.get("layer"), box: model.get("region"), channels: [] }),
+  );
+  reset.addEventListener("click", () => setTrait(model, "edits", []));
+  const scale = throttle(() => {
+    const number = Number(factor.value);
+    factorText.textContent = `× ${number.toFixed(1)}`;
+    setTrait(model, "edits", withScale(edits(), model.get("layer"), model.get("channel"), number));
+  }, signal);
+  factor.addEventListener("input", scale);
+
+  async function rankNow() {
+    rank.set(true);
+    const options = { layer: model.get("layer"), target: model.get("target") };
+    try {
+      const answer = await panel.ask("rank", options, rank.progress);
+      if (!answer) return;
+      rank.set(false, "Change of the logit when the channel is muted");
+      showRanking(answer.data);
+    } catch (error) {
+      rank.set(false, /** @type {Error} */ (error).message);
+    }
+  }
+
+  function showRanking(/** @type {any} */ { layer, rows }) {
+    const named = rows.map((/** @type {[number, number]} */ [channel, value]) => ({
+      name: `ch ${channel}`,
+      value,
+    }));
+    const chosen = rows.findIndex(
+      (/** @type {number[]} */ [channel]) =>
+        channel === model.get("channel") && layer === model.get("layer"),
+    );
+    ranking.replaceChildren(
+      ...rankedRows(named, chosen, (index) => {
+        setTrait(model, "layer", layer);
+        setTrait(model, "channel", rows[index][0]);
+        showRanking({ layer, rows });
+      }),
+    );
+  }
+
+  function arrange() {
+    const [layer, channel] = [model.get("layer"), model.get("channel")];
+    where.textContent = layer ? `${layer} · channel ${channel}` : "No layer";
+    mute.disabled = solo.disabled = factor.disabled = !layer;
+    erase.disabled = model.get("region").length !== 4;
+    erase.title = erase.disabled
+      ? "First draw a region on the map: hold Shift and drag"
+      : "Set the region drawn on the map to zero, in all channels";
+    none.hidden = edits().length > 0;
+    reset.hidden = edits().length === 0;
+    const scaled = edits().find(
+      (edit) => edit.kind === "scale" && edit.layer === layer && edit.channels[0] === channel,
+    );
+    factor.value = String(scaled?.factor ?? 1);
+    factorText.textContent = `× ${Number(factor.value).toFixed(1)}`;
+  }
+
+  function showEdits(/** @type {string[]} */ names) {
+    list.replaceChildren(
+      ...names.map((name, index) => {
+        const undo = element("button", { type: "button", text: "×", "aria-label": `Undo ${name}` });
+        undo.addEventListener("click", () =>
+          setTrait(
+            model,
+            "edits",
+            edits().filter((_, i) => i !== index),
+          ),
+        );
+        return element("li", {}, element("span", { text: name }), undo);
+      }),
+    );
+  }
+
+  function showScores(/** @type {any} */ { rows, best }) {
+    const changed = edits().length > 0;
+    const target = model.get("target") >= 0 ? model.get("target") : best[1];
+    body.replaceChildren(
+      ...rows.map((/** @type {any} */ row) => {
+        const now = element("span", { class: "rw-why-now" });
+        now.style.width = `${100 * row.after[0]}%`;
+        const then = element("span", { class: "rw-why-then", hidden: !changed });
+        then.style.width = `${100 * row.before[0]}%`;
+        const pin = element("button", {
+          type: "button",
+          class: "rw-pill",
+          text: row.index === model.get("target") ? "pinned" : "pin",
+          "aria-pressed": String(row.index === target),
+          "aria-label": `Explain ${row.label}`,
+        });
+        pin.addEventListener("click", () =>
+          setTrait(model, "target", model.get("target") === row.index ? -1 : row.index),
+        );
+        const pair = (/** @type {string} */ before, /** @type {string} */ after) =>
+          changed && before !== after ? [element("s", { text: before }), ` ${after}`] : [after];
+        return element(
+          "tr",
+          {},
+          element("th", { scope: "row", text: row.label, title: row.label }),
+          element("td", { class: "rw-why-track" }, then, now),
+          element("td", {}, ...pair(formatChance(row.before[0]), formatChance(row.after[0]))),
+          element("td", {}, ...pair(formatNumber(row.before[1]), formatNumber(row.after[1]))),
+          element("td", {}, pin),
+        );
+      }),
+    );
+  }
+
+  onChange(model, ["layer", "channel", "region", "edits"], arrange, signal);
+  arrange();
+  return {
+    node,
+    async refresh() {
+      arrange();
+      const answer = await panel.ask("scores", { target: model.get("target") });
+      if (!answer) return;
+      showScores(answer.data);
+      showEdits(answer.data.edits);
+    },
+  };
+}

@@ -1,0 +1,177 @@
+// Why? A panel of sections, each drawn when it is first opened, fed by one kind of question.
+
+import { camSection } from "./explain_cam.js";
+import { channelSection } from "./explain_channel.js";
+import { dreamSection } from "./explain_dream.js";
+import { knobsSection } from "./explain_knobs.js";
+import { pixelsSection } from "./explain_pixels.js";
+import { residualSection } from "./explain_residual.js";
+import { becomeRoot, element, errorLine, onChange, setTrait } from "./shared.js";
+
+/** @typedef {import("./explain_parts.js").Panel} Panel */
+
+/** @type {[name: string, title: string, make: (panel: Panel) => any][]} */
+const SECTIONS = [
+  ["knobs", "Prediction & knobs", knobsSection],
+  ["cam", "CAM", camSection],
+  ["pixels", "Pixels", pixelsSection],
+  ["residual", "Residual", residualSection],
+  ["channel", "This channel", channelSection],
+  ["dream", "Dream", dreamSection],
+];
+
+/**
+ * Questions to the kernel; of each kind only the newest is answered.
+ * @param {any} model
+ * @param {AbortSignal} signal
+ * @returns {Pick<Panel, "ask" | "cancel">}
+ */
+export function questions(model, signal) {
+  /** @type {Map<string, { id: number, resolve: Function, reject: Function, onProgress?: Function }>} */
+  const open = new Map();
+  // Another page, or this one before a reload, may have questions open at the same kernel.
+  let last = Math.floor(Math.random() * 2 ** 40);
+  function receive(/** @type {any} */ message, /** @type {DataView[]} */ buffers) {
+    const question = open.get(message.what);
+    if (!question || question.id !== message.id) return;
+    if (message.kind === "progress") {
+      question.onProgress?.({ share: message.share, text: message.text, buffers });
+      return;
+    }
+    open.delete(message.what);
+    if (message.kind === "answer") question.resolve({ data: message.data, buffers });
+    else question.reject(new Error(message.message));
+  }
+  model.on("msg:custom", receive);
+  signal.addEventListener("abort", () => model.off("msg:custom", receive));
+  return {
+    ask(what, options = {}, onProgress) {
+      open.get(what)?.resolve(null);
+      return new Promise((resolve, reject) => {
+        const id = ++last;
+        open.set(what, { id, resolve, reject, onProgress });
+        model.send({ kind: "ask", id, what, options });
+      });
+    },
+    cancel: (what) => model.send({ kind: "cancel", what }),
+  };
+}
+
+/** @param {{ model: any, el: HTMLElement, signal: AbortSignal, host: any }} context */
+async function renderPanel({ model, el, signal, host }) {
+  becomeRoot(el, signal);
+  el.classList.add("rw-why");
+  const { ask, cancel } = questions(model, signal);
+  const tabs = element("div", { class: "rw-why-tabs", role: "tablist", "aria-label": "Why?" });
+  const content = element("div", { class: "rw-why-content", role: "tabpanel", tabindex: -1 });
+  const trouble = element("p", { class: "rw-why-trouble", role: "alert", hidden: true });
+  const summary = element(
+    "summary",
+    {},
+    element("b", { text: "Why?" }),
+    element("span", { text: "turn knobs, see what the answer is made of" }),
+  );
+  const fold = element("details", {}, summary, tabs, errorLine(model, signal), trouble, content);
+  el.append(fold);
+
+  /** @type {Map<string, ImageBitmap>} of the photo shown only */
+  const pictures = new Map();
+  /** @type {Panel} */
+  const panel = {
+    model,
+    host,
+    signal,
+    ask,
+    cancel,
+    async picture() {
+      const photo = model.get("photo");
+      const known = pictures.get(photo);
+      if (known) return known;
+      const answer = await ask("photo");
+      if (!answer) return pictures.get(model.get("photo")) ?? null;
+      const bitmap = await createImageBitmap(new Blob([/** @type {any} */ (answer.buffers[0])]));
+      for (const old of pictures.values()) old.close();
+      pictures.clear();
+      if (!signal.aborted) pictures.set(photo, bitmap);
+      return bitmap;
+    },
+  };
+  /** @type {Map<string, any>} */
+  const made = new Map();
+  const buttons = SECTIONS.map(([name, title]) => {
+    const button = element("button", { type: "button", role: "tab", text: title });
+    button.addEventListener("click", () => setTrait(model, "section", name), { signal });
+    return button;
+  });
+  tabs.append(...buttons);
+
+  const nameOf = () =>
+    SECTIONS.some(([name]) => name === model.get("section")) ? model.get("section") : "knobs";
+
+  function section() {
+    const name = nameOf();
+    if (!made.has(name)) {
+      const make = SECTIONS.find(([known]) => known === name)?.[2];
+      made.set(name, make?.(panel));
+    }
+    return made.get(name);
+  }
+
+  let queued = false;
+  function refresh() {
+    if (queued) return;
+    queued = true;
+    // Photo, layer and channel often change together.
+    queueMicrotask(async () => {
+      queued = false;
+      if (signal.aborted || !model.get("opened") || !model.get("photo")) return;
+      try {
+        await section().refresh();
+        trouble.hidden = true;
+      } catch (error) {
+        trouble.textContent = /** @type {Error} */ (error).message;
+        trouble.hidden = false;
+      }
+    });
+  }
+
+  function arrange() {
+    el.hidden = !model.get("live");
+    fold.open = model.get("opened");
+    for (const [i, [name]] of SECTIONS.entries()) {
+      const chosen = name === nameOf();
+      buttons[i].setAttribute("aria-selected", String(chosen));
+      buttons[i].tabIndex = chosen ? 0 : -1;
+    }
+    if (!fold.open) return;
+    const { node } = section();
+    if (content.firstElementChild !== node) content.replaceChildren(node);
+    refresh();
+  }
+
+  tabs.addEventListener(
+    "keydown",
+    (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (!step) return;
+      const at = SECTIONS.findIndex(([name]) => name === nameOf()) + step;
+      const next = (at + SECTIONS.length) % SECTIONS.length;
+      setTrait(model, "section", SECTIONS[next][0]);
+      buttons[next].focus();
+      event.preventDefault();
+      event.stopPropagation();
+    },
+    { signal },
+  );
+  fold.addEventListener("toggle", () => setTrait(model, "opened", fold.open), { signal });
+  onChange(model, ["opened", "section", "live"], arrange, signal);
+  onChange(model, ["photo", "layer", "channel", "target", "maps", "edits"], refresh, signal);
+  const followCursor = () => section().follows?.includes("cursor") && refresh();
+  onChange(model, ["cursor"], () => model.get("opened") && followCursor(), signal);
+  signal.addEventListener("abort", () => {
+    for (const picture of pictures.values()) picture.close();
+  });
+  arrange();
+}
+
+export default { render: renderPanel };

@@ -1,0 +1,240 @@
+// What the sections of the panel share: lessons, lists, pictures laid over the photo.
+
+import { colormapTable } from "./colors.js";
+import { element, formatNumber } from "./shared.js";
+
+/**
+ * @typedef {{ data: any, buffers: DataView[] }} Answer
+ * @typedef {object} Panel what a section knows of the panel it is in
+ * @property {any} model
+ * @property {any} host
+ * @property {AbortSignal} signal
+ * @property {(what: string, options?: object,
+ *   onProgress?: (progress: { share: number | null, text: string, buffers: DataView[] }) => void)
+ *   => Promise<Answer | null>} ask null once a newer question of its kind was asked
+ * @property {(what: string) => void} cancel
+ * @property {() => Promise<ImageBitmap | null>} picture of the part of the photo that is looked at
+ * @typedef {{ values: Float32Array, height: number, width: number, signed: boolean,
+ *   limit?: number }} Heat
+ */
+
+/**
+ * What one sees, how to read it, and the formula with its source for who asks for it.
+ * @param {string} see
+ * @param {string} read
+ * @param {string} formula
+ * @param {string} source name of the paper
+ * @param {string} address
+ */
+export function lesson(see, read, formula, source, address) {
+  return element(
+    "div",
+    { class: "rw-why-lesson" },
+    element("p", {}, element("b", { text: "What you see. " }), see),
+    element("p", {}, element("b", { text: "How to read it. " }), read),
+    element(
+      "details",
+      {},
+      element("summary", { text: "Formula" }),
+      element("p", { class: "rw-why-formula", text: formula }),
+      element("a", { href: address, target: "_blank", rel: "noopener", text: source }),
+    ),
+  );
+}
+
+/** The floats of a buffer; a copy, because a Float32Array must start at a multiple of 4. */
+export function floatsOf(/** @type {DataView} */ view) {
+  return new Float32Array(
+    view.buffer.slice(view.byteOffset, view.byteOffset + (view.byteLength & ~3)),
+  );
+}
+
+/**
+ * Pixels of numbers, transparent where they are 0: magma, or blue to red around zero.
+ * @param {Float32Array} values
+ * @param {boolean} signed
+ * @param {number} [limit] value of full strength; by default the largest there is
+ * @returns {Uint32Array} as ImageData holds them
+ */
+export function heatPixels(values, signed, limit) {
+  const table = colormapTable(signed ? "coolwarm" : "magma");
+  let most = limit ?? 0;
+  if (limit === undefined) for (const value of values) most = Math.max(most, Math.abs(value) || 0);
+  return Uint32Array.from(values, (value) => {
+    const share = most > 0 ? Math.max(-1, Math.min(1, value / most)) || 0 : 0;
+    const color = table[Math.round(signed ? 127.5 + 127.5 * share : 255 * Math.max(0, share))];
+    const strength = Math.round(255 * Math.min(1, Math.abs(share) * 1.25));
+    return ((color & 0xffffff) | (strength << 24)) >>> 0;
+  });
+}
+
+/**
+ * A photo with numbers laid over it.
+ * @param {string} label
+ */
+export function overlay(label) {
+  const canvas = element("canvas", { class: "rw-why-overlay", role: "img", "aria-label": label });
+  const strength = element("input", {
+    type: "range",
+    min: 0,
+    max: 100,
+    value: 75,
+    "aria-label": "How strongly the map covers the photo",
+  });
+  const node = element(
+    "div",
+    { class: "rw-why-picture" },
+    canvas,
+    element(
+      "label",
+      { class: "rw-why-blend" },
+      element("span", { text: "photo" }),
+      strength,
+      element("span", { text: "map" }),
+    ),
+  );
+  /** @type {ImageBitmap | null} */
+  let photo = null;
+  /** @type {Heat | null} */
+  let heat = null;
+
+  function draw() {
+    if (!photo) return;
+    canvas.width = Math.max(photo.width, 256);
+    canvas.height = Math.round((canvas.width * photo.height) / photo.width);
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    context.imageSmoothingQuality = "high";
+    context.drawImage(photo, 0, 0, canvas.width, canvas.height);
+    if (!heat) return;
+    const small = new OffscreenCanvas(heat.width, heat.height);
+    const pixels = new ImageData(heat.width, heat.height);
+    new Uint32Array(pixels.data.buffer).set(heatPixels(heat.values, heat.signed, heat.limit));
+    /** @type {OffscreenCanvasRenderingContext2D} */ (small.getContext("2d")).putImageData(
+      pixels,
+      0,
+      0,
+    );
+    const share = Number(strength.value) / 100;
+    // Beyond the middle the photo fades too, until the map stands alone.
+    context.globalAlpha = Math.max(0, 2 * share - 1);
+    context.fillStyle = "#000";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.globalAlpha = Math.min(1, 2 * share);
+    context.drawImage(small, 0, 0, canvas.width, canvas.height);
+    context.globalAlpha = 1;
+  }
+  strength.addEventListener("input", draw);
+  return {
+    node,
+    canvas,
+    /** @param {ImageBitmap | null} picture */
+    setPhoto(picture) {
+      photo = picture;
+      draw();
+    },
+    /** @param {Heat | null} next */
+    show(next) {
+      heat = next;
+      draw();
+    },
+  };
+}
+
+/**
+ * Rows with a bar each, to click on.
+ * @param {{ name: string, value: number, note?: string, picture?: Node, title?: string }[]} rows
+ * @param {number} chosen index of the row that is marked, or -1
+ * @param {(index: number) => void} pick
+ */
+export function rankedRows(rows, chosen, pick) {
+  const most = rows.reduce((top, row) => Math.max(top, Math.abs(row.value)), 0) || 1;
+  return rows.map((row, index) => {
+    const bar = element("span", { class: "rw-row-bar" });
+    bar.style.width = `${(100 * Math.abs(row.value)) / most}%`;
+    bar.toggleAttribute("data-negative", row.value < 0);
+    const node = element(
+      "button",
+      {
+        type: "button",
+        class: "rw-row rw-why-row",
+        "aria-pressed": String(index === chosen),
+        title: row.title,
+      },
+      element("span", { class: "rw-row-name" }, ...(row.picture ? [row.picture] : []), row.name),
+      element("span", { class: "rw-row-track" }, bar),
+      element("span", { text: row.note ?? formatNumber(row.value) }),
+    );
+    node.addEventListener("click", () => pick(index));
+    return node;
+  });
+}
+
+/**
+ * A button that starts something slow, shows how far it is, and then cancels it.
+ * @param {string} text
+ * @param {() => void} start
+ * @param {() => void} cancel
+ */
+export function runButton(text, start, cancel) {
+  const button = element("button", { type: "button", text });
+  const bar = element("progress", { max: 1, hidden: true, "aria-label": "Progress" });
+  const status = element("span", { class: "rw-why-status", role: "status" });
+  const node = element("div", { class: "rw-why-run" }, button, bar, status);
+  let running = false;
+  button.addEventListener("click", () => (running ? cancel() : start()));
+  return {
+    node,
+    /** @param {boolean} on @param {string} [note] what is said when it has ended */
+    set(on, note = "") {
+      running = on;
+      button.textContent = on ? "Cancel" : text;
+      bar.hidden = !on;
+      bar.removeAttribute("value");
+      status.textContent = note;
+    },
+    /** @param {{ share: number | null, text: string }} progress */
+    progress({ share, text: said }) {
+      if (share === null) bar.removeAttribute("value");
+      else bar.value = share;
+      status.textContent = said;
+    },
+    /** @param {string} note */
+    say(note) {
+      if (!running) status.textContent = note;
+    },
+  };
+}
+
+/**
+ * One small picture of numbers: a kernel, or a channel of a frame.
+ * @param {Float32Array} values
+ * @param {number} height
+ * @param {number} width
+ * @param {number} limit value of full colour
+ */
+export function tile(values, height, width, limit) {
+  const canvas = element("canvas", { class: "rw-why-tile", "aria-hidden": "true" });
+  canvas.width = width;
+  canvas.height = height;
+  const image = new ImageData(width, height);
+  const table = colormapTable("coolwarm");
+  const pixels = new Uint32Array(image.data.buffer);
+  values.forEach((value, i) => {
+    const share = limit > 0 ? Math.max(-1, Math.min(1, value / limit)) : 0;
+    pixels[i] = table[Math.round(127.5 + 127.5 * share)];
+  });
+  /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")).putImageData(image, 0, 0);
+  return canvas;
+}
+
+/** `0.2 s`, `12 s`, `3 min`, for what something will take. */
+export function formatSeconds(/** @type {number} */ seconds) {
+  if (seconds < 1) return "less than a second";
+  return seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
+}
+
+/** `34 %`, and one more digit where it would say 0 or 100. */
+export function formatChance(/** @type {number} */ chance) {
+  const percent = 100 * chance;
+  return `${percent > 0.95 && percent < 99.05 ? Math.round(percent) : percent.toFixed(1)} %`;
+}

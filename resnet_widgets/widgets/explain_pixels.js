@@ -1,0 +1,111 @@
+// Attribution to pixels: which parts of the photo the answer depends on.
+
+import { floatsOf, formatSeconds, lesson, overlay, runButton } from "./explain_parts.js";
+import { element, formatNumber } from "./shared.js";
+
+/** @typedef {import("./explain_parts.js").Panel} Panel */
+
+/** @type {Record<string, { text: string, signed: boolean, says: string }>} */
+const METHODS = {
+  saliency: {
+    text: "Saliency",
+    signed: false,
+    says: "How much the logit would change with each pixel: |∂y/∂x|, the largest of its colours.",
+  },
+  smoothgrad: {
+    text: "SmoothGrad",
+    signed: false,
+    says: "The mean gradient of 32 noisy copies of the photo.",
+  },
+  "integrated gradients": {
+    text: "Integrated gradients",
+    signed: true,
+    says: "What each pixel adds on the way from the mean colour to the photo; red speaks for the class, blue against it.",
+  },
+  occlusion: {
+    text: "Occlusion",
+    signed: true,
+    says: "How much the logit falls when a square there is covered; red was needed, blue was in the way.",
+  },
+};
+
+/** @param {Panel} panel */
+export function pixelsSection(panel) {
+  const { model } = panel;
+  const method = element(
+    "select",
+    { class: "rw-select", "aria-label": "Method" },
+    ...Object.entries(METHODS).map(([value, { text }]) => element("option", { value, text })),
+  );
+  const says = element("p");
+  const facts = element("p", { class: "rw-soft" });
+  const run = runButton("Compute", computeNow, () => panel.cancel("pixels"));
+  const picture = overlay("Attribution over the photo");
+  const node = element(
+    "div",
+    { class: "rw-why-columns" },
+    element(
+      "div",
+      {},
+      element("div", { class: "rw-why-controls" }, method, run.node),
+      picture.node,
+    ),
+    element("div", {}, says, facts),
+    lesson(
+      "The photo with the pixels marked that the logit of the class depends on.",
+      "Believe what several methods agree on. A gradient says what would change the answer, not what the answer is made of; only integrated gradients add up to it.",
+      "IGᵢ = (xᵢ − x′ᵢ) ∫₀¹ ∂y(x′ + t(x − x′))/∂xᵢ dt,   Σᵢ IGᵢ = y(x) − y(x′)",
+      "Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks",
+      "https://arxiv.org/abs/1703.01365",
+    ),
+  );
+
+  async function computeNow() {
+    run.set(true);
+    const { signed } = METHODS[method.value];
+    try {
+      const options = { method: method.value, target: model.get("target") };
+      const answer = await panel.ask("pixels", options, run.progress);
+      if (!answer) return;
+      const { shape, gap, steps } = answer.data;
+      const values = floatsOf(answer.buffers[0]);
+      picture.show({ values, height: shape[0], width: shape[1], signed, limit: strong(values) });
+      run.set(false);
+      const missing = gap === null ? "" : `, completeness gap ${formatNumber(100 * gap)} %`;
+      facts.textContent = `${steps} ${steps === 1 ? "run" : "runs"} of the network${missing}`;
+    } catch (error) {
+      run.set(false, /** @type {Error} */ (error).message);
+    }
+  }
+
+  async function estimate() {
+    says.textContent = METHODS[method.value].says;
+    facts.textContent = "";
+    picture.show(null);
+    run.set(false);
+    picture.setPhoto(await panel.picture());
+    const answer = await panel.ask("estimate", { method: method.value });
+    if (answer) run.say(`takes about ${formatSeconds(answer.data.seconds)}`);
+  }
+  const change = () => {
+    panel.cancel("pixels");
+    return estimate();
+  };
+  method.addEventListener("change", change);
+  let asked = "";
+  return {
+    node,
+    async refresh() {
+      const now = JSON.stringify(["photo", "target"].map((name) => model.get(name)));
+      if (now === asked) return;
+      asked = now;
+      await change();
+    },
+  };
+}
+
+/** A value that few pixels are beyond: a single one must not make all others pale. */
+function strong(/** @type {Float32Array} */ values) {
+  const sizes = Float32Array.from(values, Math.abs).sort();
+  return sizes[Math.floor(0.995 * (sizes.length - 1))] || sizes[sizes.length - 1];
+}

@@ -1,0 +1,128 @@
+// What residual means: shortcut + branch = sum → ReLU, and what each brings, in all blocks.
+
+import { lesson } from "./explain_parts.js";
+import { element, formatShare, onChange, setTrait } from "./shared.js";
+
+/** @typedef {import("./explain_parts.js").Panel} Panel */
+
+const NAMES = ["shortcut", "branch", "sum", "after ReLU"];
+const SIGNS = ["+", "=", "→", ""];
+
+/** @param {Panel} panel */
+export function residualSection(panel) {
+  const { model, host, signal } = panel;
+  const title = element("b");
+  const facts = element("p", { class: "rw-soft" });
+  const maps = element("div", { class: "rw-why-maps" });
+  const chart = element("div", { class: "rw-why-blocks", role: "group" });
+  chart.setAttribute("aria-label", "Share of the branch in each block");
+  const node = element(
+    "div",
+    { class: "rw-why-stack" },
+    element("div", { class: "rw-why-where" }, title),
+    maps,
+    facts,
+    element(
+      "div",
+      { class: "rw-title" },
+      element("span", { text: "All blocks" }),
+      element("span", { text: "share of the energy that the branch brings" }),
+    ),
+    chart,
+    lesson(
+      "One channel of a block: what came in by the shortcut, what the three convolutions add, their sum, and what ReLU leaves of it.",
+      "A long bar is a block that makes something new, a short one a block that only corrects. Below, where branch and shortcut disagree (negative cosine), the block takes away.",
+      "y = ReLU(s + F(s)); energy = Σ of squares over cells; share of the branch = ‖F‖² / (‖F‖² + ‖s‖²)",
+      "He et al. 2015, Deep Residual Learning",
+      "https://arxiv.org/abs/1512.03385",
+    ),
+  );
+
+  /** @type {any[]} models of the four maps */
+  let shown = [];
+  let channel = 0;
+
+  function give() {
+    for (const map of shown) {
+      map.set("photo", model.get("photo"));
+      map.set("channel", channel);
+      map.set("cursor", model.get("cursor"));
+    }
+  }
+
+  async function build() {
+    const references = model.get("maps");
+    if (references.length !== 4 || shown.length) return;
+    shown = await Promise.all(references.map((/** @type {string} */ r) => host.getModel(r)));
+    const widgets = await Promise.all(
+      references.map((/** @type {string} */ r) => host.getWidget(r)),
+    );
+    maps.replaceChildren();
+    for (const [i, widget] of widgets.entries()) {
+      const box = element("div", { class: "rw-why-map" });
+      maps.append(
+        element(
+          "div",
+          {},
+          box,
+          element(
+            "div",
+            { class: "rw-why-caption" },
+            element("span", { text: NAMES[i] }),
+            element("b", { text: SIGNS[i], "aria-hidden": "true" }),
+          ),
+        ),
+      );
+      const map = shown[i];
+      onChange(map, ["cursor"], () => setTrait(model, "cursor", map.get("cursor")), signal);
+      await widget.render({ el: box, signal });
+    }
+  }
+
+  function bars(/** @type {any} */ data) {
+    const most = Math.max(...data.blocks.map((/** @type {any} */ b) => b.share), 1e-9);
+    chart.replaceChildren(
+      ...data.blocks.map((/** @type {any} */ block) => {
+        const bar = element("span", { class: "rw-why-bar" });
+        bar.style.height = `${(100 * block.share) / most}%`;
+        const button = element(
+          "button",
+          {
+            type: "button",
+            "aria-pressed": String(block.block === data.block),
+            title: `${block.block}: branch ${formatShare(block.share)}, cosine ${block.agreement.toFixed(2)}, ReLU cuts ${formatShare(block.cut)} of the cells`,
+            "aria-label": `${block.block}, branch ${formatShare(block.share)}`,
+          },
+          element("span", { class: "rw-why-bar-box" }, bar),
+          element("span", { text: block.block.replace(/^conv(\d+)_block(\d+)$/, "$1.$2") }),
+        );
+        button.addEventListener("click", () => setTrait(model, "layer", block.out));
+        return button;
+      }),
+    );
+  }
+
+  onChange(model, ["cursor"], give, signal);
+  return {
+    node,
+    async refresh() {
+      await build();
+      const options = { layer: model.get("layer"), channel: model.get("channel") };
+      const answer = await panel.ask("residual", options);
+      if (!answer) return;
+      const { data } = answer;
+      channel = data.channel;
+      title.textContent = `${data.block} · channel ${channel}`;
+      const share = (/** @type {number[]} */ [s, b]) => (s + b > 0 ? b / (s + b) : 0);
+      const cut = data.of_channel[2] > 0 ? data.of_channel[3] / data.of_channel[2] : 0;
+      facts.textContent = [
+        `The branch brings ${formatShare(share(data.of_channel))} of the energy in this channel, ${formatShare(share(data.of_block))} in the block.`,
+        `ReLU cuts away ${formatShare(cut)} of the energy of the sum here.`,
+        `Shortcut and branch: cosine ${data.agreement.toFixed(2)}.`,
+      ].join(" ");
+      for (const [i, map] of shown.entries()) map.set("layer", data.layers[i]);
+      give();
+      bars(data);
+    },
+  };
+}
