@@ -13,6 +13,7 @@ from resnet_widgets.explorer import Explorer
 from resnet_widgets.widgets import (
     ActivationMap,
     ChannelSlider,
+    ExplainPanel,
     ImagePicker,
     LayerTree,
     StageViewer,
@@ -71,6 +72,7 @@ def show_explorer(show):
             "stages": ("stage_viewer.js", StageViewer, {}),
             "picker": ("image_picker.js", ImagePicker, {}),
             "compare_picker": ("image_picker.js", ImagePicker, {}),
+            "why": ("explain_panel.js", ExplainPanel, {}),
         }
         for i in range(2):
             others[f"map{i}"] = ("activation_map.js", ActivationMap, {"values": False})

@@ -1,0 +1,274 @@
+"""The panel that asks why, in Chromium: what it asks, and what it makes of the answers."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from resnet_widgets.widgets import ActivationMap, ExplainPanel
+
+from .painted import pixels
+
+LAYER = "conv5_block3_out"
+SCORES = {
+    "rows": [
+        {"index": 3, "label": "<b>cat</b>", "before": [0.5, 2.0], "after": [0.5, 2.0]},
+        {"index": 5, "label": "dog", "before": [0.25, 1.3], "after": [0.25, 1.3]},
+    ],
+    "best": [3, 3],
+    "edits": [],
+}
+EDITED = {
+    "rows": [
+        {"index": 5, "label": "dog", "before": [0.25, 1.3], "after": [0.6, 2.2]},
+        {"index": 3, "label": "<b>cat</b>", "before": [0.5, 2.0], "after": [0.1, 0.4]},
+    ],
+    "best": [3, 5],
+    "edits": [f"mute channel 7 of {LAYER}"],
+}
+
+
+@pytest.fixture
+def show_panel(show):
+    def show_it(width=760, **state):
+        maps = {f"m{i}": ("activation_map.js", ActivationMap, {"values": False}) for i in range(4)}
+        state = {"photo": "cat", "layer": LAYER, "channel": 7, "opened": True, **state}
+        references = [f"anywidget:m{i}" for i in range(4)]
+        frames = {f"cat|{name}": np.eye(4, dtype=np.float32)[..., None] for name in "abcd"}
+        return show(
+            "explain_panel.js",
+            ExplainPanel,
+            frames,
+            width=width,
+            others=maps,
+            maps=references,
+            **state,
+        )
+
+    return show_it
+
+
+def asked(page, what):
+    """The newest question of a kind, once there is one."""
+    page.wait_for_function(
+        "what => stub.models.shown.sent.some((m) => m.kind === 'ask' && m.what === what)", arg=what
+    )
+    questions = [m for m in page.evaluate("() => stub.models.shown.sent") if m.get("what") == what]
+    return [m for m in questions if m["kind"] == "ask"][-1]
+
+
+def answer(page, what, data, *buffers, kind="answer", **more):
+    """The kernel answers the newest question of a kind."""
+    message = {**asked(page, what), "kind": kind, "data": data, **more}
+    texts = [base64.b64encode(np.asarray(b).tobytes()).decode() for b in buffers]
+    page.evaluate(
+        """([message, texts]) => stub.models.shown.receive(message, texts.map((text) =>
+          new DataView(Uint8Array.from(atob(text), (l) => l.charCodeAt(0)).buffer)))""",
+        [message, texts],
+    )
+
+
+def trait(page, name):
+    return page.evaluate("name => stub.models.shown.get(name)", name)
+
+
+def test_closed_it_asks_nothing(show_panel):
+    page = show_panel(opened=False)
+    expect(page.locator(".rw-why summary").first).to_contain_text("Why?")
+    assert page.evaluate("() => stub.models.shown.sent") == []
+    page.locator(".rw-why summary").first.click()
+    asked(page, "scores")
+    assert trait(page, "opened") is True
+
+
+def test_a_muted_channel_moves_the_classes(show_panel):
+    page = show_panel()
+    answer(page, "scores", SCORES)
+    rows = page.locator(".rw-why-scores tbody tr")
+    expect(rows.nth(0)).to_contain_text("<b>cat</b>")
+    expect(rows.nth(0)).to_contain_text("50 %")
+    expect(page.locator(".rw-why-then").first).to_be_hidden()
+    page.get_by_role("button", name="Mute").click()
+    assert trait(page, "edits") == [{"kind": "mute", "layer": LAYER, "channels": [7]}]
+    assert page.evaluate("() => stub.models.shown.saved.at(-1).edits.length") == 1
+    answer(page, "scores", EDITED)
+    expect(rows.nth(0).locator("th")).to_have_text("dog")
+    expect(rows.nth(0)).to_contain_text("25 % 60 %")
+    expect(page.locator(".rw-why-then").first).to_be_visible()
+    expect(page.locator(".rw-why-edits li")).to_have_text([EDITED["edits"][0] + "×"])
+    page.get_by_role("button", name=f"Undo {EDITED['edits'][0]}").click()
+    assert trait(page, "edits") == []
+
+
+def test_knobs_make_edits(show_panel):
+    page = show_panel()
+    answer(page, "scores", SCORES)
+    erase = page.get_by_role("button", name="Erase region")
+    expect(erase).to_be_disabled()
+    page.evaluate("() => stub.models.shown.update({region: [0, 0, 0.5, 1]})")
+    erase.click()
+    page.get_by_role("button", name="Solo").click()
+    factor = page.get_by_label("Scale the channel")
+    factor.fill("2")
+    factor.fill("0.5")
+    page.wait_for_function("() => stub.models.shown.get('edits').at(-1).factor === 0.5")
+    assert trait(page, "edits") == [
+        {"kind": "erase", "layer": LAYER, "box": [0, 0, 0.5, 1], "channels": []},
+        {"kind": "solo", "layer": LAYER, "channels": [7]},
+        {"kind": "scale", "layer": LAYER, "channels": [7], "factor": 0.5},
+    ]
+    page.get_by_role("button", name="Undo all").click()
+    assert trait(page, "edits") == []
+
+
+def test_a_class_is_pinned_and_let_go(show_panel):
+    page = show_panel()
+    answer(page, "scores", SCORES)
+    page.get_by_role("button", name="Explain dog").click()
+    assert trait(page, "target") == 5
+    page.wait_for_function(
+        "() => stub.models.shown.sent.some((m) => m.what === 'scores' && m.options.target === 5)"
+    )
+    answer(page, "scores", SCORES)
+    page.get_by_role("button", name="Explain dog").click()
+    assert trait(page, "target") == -1
+
+
+def test_ranking_shows_progress_and_picks_channels(show_panel):
+    page = show_panel()
+    answer(page, "scores", SCORES)
+    page.get_by_role("button", name="Which channels matter most?").click()
+    answer(page, "rank", None, kind="progress", share=0.5, text="32 of 64")
+    expect(page.locator(".rw-why progress")).to_have_js_property("value", 0.5)
+    expect(page.get_by_text("32 of 64")).to_be_visible()
+    answer(page, "rank", {"layer": LAYER, "target": 3, "rows": [[9, -0.5], [7, 0.1]]})
+    rows = page.locator(".rw-why-list .rw-row")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(1)).to_have_attribute("aria-pressed", "true")
+    rows.nth(0).click()
+    assert trait(page, "channel") == 9
+
+
+def show_cam(page):
+    maps = np.zeros((2, 2, 2), "<f4")
+    maps[0, 0, 0] = 1
+    maps[1] = [[1, 0], [0, 2]]
+    photo = page.evaluate(
+        """async () => {
+          const canvas = new OffscreenCanvas(256, 256);
+          canvas.getContext("2d").fillRect(0, 0, 256, 256);
+          const blob = await canvas.convertToBlob();
+          return btoa(String.fromCharCode(...new Uint8Array(await blob.arrayBuffer())));
+        }"""
+    )
+    answer(page, "photo", {}, np.frombuffer(base64.b64decode(photo), np.uint8))
+    data = {
+        "method": "grad-cam",
+        "layer": LAYER,
+        "target": 3,
+        "shape": [2, 2],
+        "counts": [1, 4],
+        "channels": 4,
+        "rows": [[2, 0.5, 0.3], [7, 0.1, 0.2]],
+    }
+    answer(page, "cam", data, maps)
+    expect(page.locator(".rw-why-list .rw-row")).to_have_count(2)
+
+
+def test_a_cam_is_the_sum_of_its_channels(show_panel):
+    page = show_panel(section="cam")
+    show_cam(page)
+    count = page.get_by_label("How many channels are added up")
+    expect(page.get_by_text("4 of 4 channels")).to_be_visible()
+    canvas = ".rw-why-overlay"
+    whole = pixels(page, canvas)[..., :3].sum(axis=2)
+    assert whole[-1, -1] > whole[0, 0] > whole[0, -1]
+    count.fill("0")
+    expect(page.get_by_text("1 of 4 channels")).to_be_visible()
+    first = pixels(page, canvas)[..., :3].sum(axis=2)
+    # The scale stays: what was there keeps its colour, what is not yet there is gone.
+    assert first[0, 0] == whole[0, 0] and first[-1, -1] == first[0, -1]
+    page.get_by_label("How strongly the map covers the photo").fill("0")
+    assert not pixels(page, canvas)[..., :3].any()
+    page.locator(".rw-why-list .rw-row").nth(0).click()
+    assert trait(page, "channel") == 2
+
+
+def test_what_cannot_be_explained_is_said(show_panel):
+    page = show_panel(section="cam")
+    answer(page, "photo", {}, np.zeros(0, np.uint8))
+    answer(page, "cam", None, kind="trouble", message="`layer` must have a map")
+    expect(page.get_by_text("`layer` must have a map")).to_be_visible()
+
+
+def test_a_picture_grows_and_is_cancelled_half_way(show_panel):
+    page = show_panel(section="dream")
+    answer(page, "estimate", {"method": "visualise", "seconds": 12})
+    expect(page.get_by_text("takes about 12 s")).to_be_visible()
+    page.get_by_role("button", name="Make a picture").click()
+    assert asked(page, "dream")["options"] == {
+        "layer": LAYER,
+        "channel": 7,
+        "steps": 128,
+        "seed": 0,
+    }
+    grey = np.full((8, 8, 3), (10, 120, 200), np.uint8)
+    answer(page, "dream", None, grey, kind="progress", share=0.5, text="Step 64 of 128")
+    np.testing.assert_array_equal(pixels(page, ".rw-why-overlay")[..., :3], grey)
+    page.get_by_role("button", name="Cancel").click()
+    assert page.evaluate("() => stub.models.shown.sent.at(-1)") == {
+        "kind": "cancel",
+        "what": "dream",
+    }
+    answer(page, "dream", None, kind="trouble", cancelled=True, message="Cancelled.")
+    expect(page.get_by_text("Cancelled.")).to_be_visible()
+    expect(page.get_by_role("button", name="Make a picture")).to_be_visible()
+    # What has grown so far stays.
+    np.testing.assert_array_equal(pixels(page, ".rw-why-overlay")[..., :3], grey)
+
+
+def test_four_maps_of_a_block_share_channel_and_cursor(show_panel):
+    page = show_panel(section="residual")
+    data = {
+        "block": "conv5_block3",
+        "layers": ["a", "b", "c", "d"],
+        "channel": 0,
+        "of_channel": [3, 1, 4, 1],
+        "of_block": [1, 1, 2, 0],
+        "agreement": -0.25,
+        "blocks": [
+            {"block": "conv5_block2", "share": 0.1, "agreement": 0.1, "cut": 0.5, "out": "x"},
+            {"block": "conv5_block3", "share": 0.2, "agreement": 0.1, "cut": 0.5, "out": "d"},
+        ],
+    }
+    answer(page, "residual", data)
+    page.wait_for_selector(".rw-why-map canvas[data-shown='d#0']")
+    expect(page.get_by_text("brings 25 % of the energy")).to_be_visible()
+    page.evaluate("() => stub.models.m2.set('cursor', [0, 0, 0.25, 0.25])")
+    for name in ("shown", "m0", "m1", "m3"):
+        cursor = page.evaluate("name => stub.models[name].get('cursor')", name)
+        assert cursor == [0, 0, 0.25, 0.25]
+    page.get_by_role("button", name="conv5_block2").click()
+    assert trait(page, "layer") == "x"
+
+
+def test_tabs_by_keys(show_panel):
+    page = show_panel()
+    tabs = page.get_by_role("tab")
+    tabs.nth(0).focus()
+    page.keyboard.press("ArrowRight")
+    expect(tabs.nth(1)).to_be_focused()
+    assert trait(page, "section") == "cam"
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    expect(tabs.last).to_be_focused()
+    assert trait(page, "section") == "dream"
+    assert page.evaluate("() => stub.keys") == []
+
+
+def test_without_a_kernel_there_is_no_panel(show_panel):
+    page = show_panel(live=False, opened=False)
+    expect(page.locator(".rw-why")).to_be_hidden()

@@ -1,0 +1,262 @@
+"""The panel without a page: edits that all maps follow, questions, progress, cancel."""
+
+import threading
+
+import keras
+import numpy as np
+import pytest
+from stub_comm import StubComm
+
+import resnet_widgets as rw
+from resnet_widgets.explain import Mute, Scale
+from resnet_widgets.explaining import cropped
+
+LONG = 60  # seconds; reached only by a test that fails
+PHOTO = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+
+
+def network():
+    """Two residual blocks with Keras' names, and a classifier: traced in no time."""
+    keras.utils.set_random_seed(1)
+    x = inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(6, 3, padding="same", name="conv1_conv")(x)
+    x = keras.layers.ReLU(name="conv1_relu")(x)
+    for stage in (2, 3):
+        name = f"conv{stage}_block1"
+        shortcut = keras.layers.Conv2D(6, 1, strides=2, name=f"{name}_0_conv")(x)
+        x = keras.layers.Conv2D(6, 3, strides=2, padding="same", name=f"{name}_1_conv")(x)
+        x = keras.layers.BatchNormalization(name=f"{name}_1_bn")(x)
+        x = keras.layers.Add(name=f"{name}_add")([shortcut, x])
+        x = keras.layers.ReLU(name=f"{name}_out")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    return keras.Model(inputs, keras.layers.Dense(4, "softmax", name="predictions")(x))
+
+
+class Page:
+    """A page with an explorer: what it shows, and the panel's comm."""
+
+    def __init__(self, explorer):
+        self.explorer = explorer
+        self.comm = StubComm(explorer.why)
+        self.heard = threading.Condition()
+        send = self.comm.send
+
+        def listen(*args, **kwargs):
+            with self.heard:
+                send(*args, **kwargs)
+                self.heard.notify_all()
+
+        self.comm.send = listen
+
+    def settle(self, condition):
+        changed = threading.Event()
+        watch = lambda change: condition() and changed.set()  # noqa: E731
+        self.explorer.observe(watch)
+        try:
+            assert condition() or changed.wait(LONG), (self.explorer.status, self.explorer.error)
+        finally:
+            self.explorer.unobserve(watch)
+
+    def messages(self):
+        return [
+            (data["content"], buffers)
+            for data, buffers in self.comm.sent
+            if data.get("method") == "custom"
+        ]
+
+    def wait(self, kind, number):
+        def found():
+            return [m for m in self.messages() if (m[0]["kind"], m[0]["id"]) == (kind, number)]
+
+        with self.heard:
+            assert self.heard.wait_for(found, LONG), self.messages()
+        return found()[0]
+
+    def ask(self, what, number=1, **options):
+        question = {"kind": "ask", "id": number, "what": what, "options": options}
+        self.comm.page_sends(question)
+
+
+@pytest.fixture
+def page():
+    explorer = rw.Explorer(PHOTO, network())
+    page = Page(explorer)
+    page.settle(lambda: bool(explorer.predictions) and not explorer.status)
+    yield page
+    explorer.close()
+
+
+def test_edits_change_predictions_and_maps(page):
+    explorer = page.explorer
+    before, photo = list(explorer.predictions), explorer.photo
+    explorer.edits = [Mute("conv3_block1_out", [0, 1, 2])]
+    page.settle(lambda: explorer.photo != photo and explorer.predictions != before)
+    run = explorer.cache.run(PHOTO, explorer.edits)
+    assert explorer.predictions == [[s.label, s.probability] for s in run.scores()]
+    for child in (explorer.map, explorer.grid, explorer.slider, explorer.stages, explorer.why):
+        assert child.photo == explorer.photo == explorer.cache.key(run)
+    frame = explorer._frame(explorer.photo, "conv3_block1_out")
+    frame = frame if hasattr(frame, "high") else frame.result(LONG)
+    assert (frame.high[:3] == 0).all() and frame.high[3:].any()
+    assert page.comm.page_has()["edits"] == [explorer.edits[0].to_dict()]
+    explorer.edits = []
+    page.settle(lambda: explorer.photo == photo)
+    page.settle(lambda: explorer.predictions == before)
+
+
+def test_a_page_turns_knobs(page):
+    explorer = page.explorer
+    photo = explorer.photo
+    edit = {"kind": "scale", "layer": "conv2_block1_out", "channels": [1], "factor": 3}
+    page.comm.page_sets(edits=[edit])
+    page.settle(lambda: explorer.photo != photo)
+    assert explorer.edits == [Scale("conv2_block1_out", 1, 3)]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"kind": "boil"},
+        {"kind": "mute", "layer": "conv9", "channels": [0]},
+        {"kind": "mute", "layer": "conv1_relu", "channels": [99]},
+        {"kind": "mute", "layer": ["conv1_relu"], "channels": [0]},
+        {"kind": "mute", "layer": "conv1_relu", "channels": {}},
+        {"kind": "erase", "layer": "conv1_relu", "box": [1, 2]},
+    ],
+)
+def test_edits_that_are_none_are_refused_and_said(page, edit):
+    good = Mute("conv1_relu", 1).to_dict()
+    page.comm.page_sets(edits=[good])
+    page.comm.page_sets(edits=[good, edit])
+    assert page.explorer.edits == [Mute("conv1_relu", 1)]
+    assert page.comm.page_has()["edits"] == [good]
+    assert page.explorer.why.error
+    page.comm.page_sets(edits=[])
+    assert page.explorer.why.error == ""
+
+
+def test_edits_from_python_are_checked(page):
+    with pytest.raises(ValueError, match="No such layer"):
+        page.explorer.edits = [Mute("conv9", 1)]
+    assert page.explorer.edits == []
+
+
+QUESTIONS = {
+    "scores": {"target": 2},
+    "rank": {"layer": "conv3_block1_out", "target": -1},
+    "cam": {"layer": "conv3_block1_out", "method": "grad-cam++", "target": 1},
+    "pixels": {"method": "occlusion", "target": 1},
+    "residual": {"layer": "conv2_block1_1_bn", "channel": 99},
+    "channel": {"layer": "conv2_block1_1_bn", "channel": 3, "cursor": [0, 0, 0.1, 0.1]},
+    "estimate": {"method": "occlusion"},
+    "photo": {},
+}
+
+
+@pytest.mark.parametrize("what", QUESTIONS)
+def test_every_question_has_an_answer(page, what):
+    page.ask(what, **QUESTIONS[what])
+    content, buffers = page.wait("answer", 1)
+    data = content["data"]
+    if what == "scores":
+        assert len(data["rows"]) == 4 and data["edits"] == []
+    elif what == "rank":
+        assert sorted(channel for channel, _ in data["rows"]) == list(range(6))
+    elif what == "cam":
+        sums = np.frombuffer(buffers[0], "<f4").reshape(len(data["counts"]), *data["shape"])
+        cam = rw.explain.grad_cam(
+            page.explorer.cache, PHOTO, "conv3_block1_out", 1, method="grad-cam++"
+        )
+        np.testing.assert_allclose(sums[-1], cam.map, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(sums[0], cam.partial(1))
+    elif what == "pixels":
+        assert data["shape"] == [32, 32] and len(buffers[0]) == 4 * 32 * 32
+    elif what == "residual":
+        assert data["block"] == "conv2_block1" and data["channel"] == 5
+        assert [b["block"] for b in data["blocks"]] == ["conv2_block1", "conv3_block1"]
+    elif what == "channel":
+        total = sum(share for _, share in data["rows"]) + data["rest"] + data["bias"]
+        assert data["cell"] == [0, 0] or data["cell"] == (0, 0)
+        np.testing.assert_allclose(total, data["value"], atol=1e-5)
+        assert data["facts"]["cut"] is None and data["facts"]["gain"] > 0
+    elif what == "estimate":
+        assert data["seconds"] > 0
+    else:
+        assert buffers[0].startswith(b"\xff\xd8")
+
+
+def test_a_picture_grows_and_is_cancelled_half_way(page):
+    page.ask("dream", layer="conv2_block1_out", channel=1, steps=1024, seed=0)
+    content, _ = page.wait("progress", 1)
+    with page.heard:
+        grown = lambda: [b for m, b in page.messages() if m["kind"] == "progress" and b]  # noqa: E731
+        assert page.heard.wait_for(grown, LONG)
+    assert len(grown()[0][0]) == 32 * 32 * 3
+    page.comm.page_sends({"kind": "cancel", "what": "dream"})
+    content, _ = page.wait("trouble", 1)
+    assert content["cancelled"] and content["message"] == "Cancelled."
+    assert page.explorer.why.last_error is None
+    page.ask("photo", number=2)
+    page.wait("answer", 2)
+
+
+def test_trouble_is_answered(page):
+    page.ask("cam", layer="avg_pool", method="grad-cam")
+    content, _ = page.wait("trouble", 1)
+    assert "must have a map" in content["message"]
+    page.ask("bake", number=2)
+    assert "`what` must be" in page.wait("trouble", 2)[0]["message"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        {"kind": "ask"},
+        {"kind": "ask", "id": -1, "what": "cam", "options": {}},
+        {"kind": "ask", "id": 1, "what": "cam", "options": []},
+        {"kind": "ask", "id": 1, "what": "cam", "options": {"layer": {}}},
+        {"kind": "ask", "id": 1, "what": "cam", "options": {"layer": "x" * 2000}},
+        {"kind": "ask", "id": 1, "what": "cam", "options": {"cursor": [0] * 99}},
+        {"kind": "ask", "id": True, "what": "cam", "options": {}},
+        {"kind": "cancel", "what": 3},
+    ],
+)
+def test_what_is_no_question_is_dropped(page, content):
+    page.comm.page_sends(content)
+    assert page.messages() == []
+
+
+def test_maps_are_made_when_it_is_opened_and_closed_with_it(page):
+    why = page.explorer.why
+    assert why.maps == []
+    why.opened = True
+    maps = list(why.maps)
+    assert len(maps) == 4
+    why.opened = False
+    why.opened = True
+    assert why.maps == maps
+    page.explorer.close()
+    assert all(child.comm is None for child in maps)
+
+
+def test_a_page_gets_few_edits(page):
+    edit = Mute("conv1_relu", 1).to_dict()
+    page.comm.page_sets(edits=[edit] * 100)
+    assert page.explorer.edits == []
+    page.comm.page_sets(edits=["mute"])
+    assert page.explorer.edits == []
+
+
+def test_the_part_of_the_photo_that_the_model_sees():
+    import io
+
+    from PIL import Image
+
+    file = io.BytesIO()
+    picture = np.zeros((50, 100, 3), np.uint8)
+    picture[:, 25:75] = 255
+    Image.fromarray(picture).save(file, "JPEG", quality=95)
+    part = np.array(Image.open(io.BytesIO(cropped(file.getvalue(), [100, 200], [50, 0, 150, 100]))))
+    assert part.shape == (50, 50, 3)
+    assert part.min() > 200
