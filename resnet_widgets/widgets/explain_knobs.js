@@ -1,7 +1,7 @@
 // Prediction and knobs: what the network says, before and after its activations were changed.
 
 import { formatChance, lesson, rankedRows, runButton } from "./explain_parts.js";
-import { element, formatNumber, onChange, setTrait, throttle } from "./shared.js";
+import { element, formatShort, onChange, setTrait, throttle } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
@@ -108,7 +108,7 @@ export function knobsSection(panel) {
     try {
       const answer = await panel.ask("rank", options, rank.progress);
       if (!answer) return;
-      rank.set(false, "Change of the logit when the channel is muted");
+      rank.set(false, "Change of the logit of the class explained when the channel is muted");
       showRanking(answer.data);
     } catch (error) {
       rank.set(false, /** @type {Error} */ (error).message);
@@ -193,7 +193,7 @@ export function knobsSection(panel) {
           element("th", { scope: "row", text: row.label, title: row.label }),
           element("td", { class: "rw-why-track" }, then, now),
           element("td", {}, ...pair(formatChance(row.before[0]), formatChance(row.after[0]))),
-          element("td", {}, ...pair(formatNumber(row.before[1]), formatNumber(row.after[1]))),
+          element("td", {}, ...pair(formatShort(row.before[1]), formatShort(row.after[1]))),
           element("td", {}, pin),
         );
       }),

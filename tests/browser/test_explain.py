@@ -91,7 +91,7 @@ def test_a_muted_channel_moves_the_classes(show_panel):
     expect(rows.nth(0)).to_contain_text("<b>cat</b>")
     expect(rows.nth(0)).to_contain_text("50 %")
     expect(page.locator(".rw-why-then").first).to_be_hidden()
-    page.get_by_role("button", name="Mute").click()
+    page.get_by_role("button", name="Mute", exact=True).click()
     assert trait(page, "edits") == [{"kind": "mute", "layer": LAYER, "channels": [7]}]
     assert page.evaluate("() => stub.models.shown.saved.at(-1).edits.length") == 1
     answer(page, "scores", EDITED)
