@@ -99,6 +99,10 @@ class _Asked:
         count = self.cache.graph.find(self.cache.graph.output).shape[-1] or 0
         return index if 0 <= index < count else None
 
+    def label(self, target: int) -> str:
+        labels = self.cache.labels(self.cache.graph.output)
+        return labels[target] if labels else f"class {target}"
+
     def text(self, name: str, default: str = "") -> str:
         value = self._options.get(name)
         return value if isinstance(value, str) else default
@@ -152,7 +156,13 @@ def _rank(asked: _Asked) -> Answer:
         asked.cache, asked.image, asked.layer, asked.target, progress=asked.progress
     )
     rows = found.ranked()[:_LISTED]
-    return {"layer": found.layer, "target": found.target, "rows": [list(row) for row in rows]}, []
+    data = {
+        "layer": found.layer,
+        "target": found.target,
+        "label": asked.label(found.target),
+        "rows": [list(row) for row in rows],
+    }
+    return data, []
 
 
 def _cam(asked: _Asked) -> Answer:
@@ -177,6 +187,7 @@ def _cam(asked: _Asked) -> Answer:
         "method": cam.method,
         "layer": cam.layer,
         "target": cam.target,
+        "label": asked.label(cam.target),
         "shape": list(cam.map.shape),
         "counts": counts.tolist(),
         "channels": count,
@@ -203,6 +214,7 @@ def _pixels(asked: _Asked) -> Answer:
     data = {
         "method": found.method,
         "target": found.target,
+        "label": asked.label(found.target),
         "shape": list(found.map.shape),
         "gap": found.gap,
         "steps": found.steps,
@@ -222,11 +234,13 @@ def _residual(asked: _Asked) -> Answer:
     name = around if around in blocks_of(cache.graph) else all_blocks[-1].block
     one = residual(cache, image, name)
     channel = max(0, min(asked.number("channel"), len(one.sum_energy) - 1))
+    parts = cache.activations(image, [one.shortcut, one.branch, one.add]).values()
     energies = (one.shortcut_energy, one.branch_energy, one.sum_energy, one.cut_energy)
     data = {
         "block": one.block,
         "layers": [one.shortcut, one.branch, one.add, one.out or one.add],
         "channel": channel,
+        "limit": max(float(np.abs(part[..., channel]).max()) for part in parts),
         "of_channel": [float(energy[channel]) for energy in energies],
         "of_block": [float(energy.sum()) for energy in energies],
         "agreement": one.agreement,
@@ -266,7 +280,10 @@ def _channel(asked: _Asked) -> Answer:
             ("cut", place.cut),
         )
     }
-    shown = kernels[..., [k for k, _ in rows]]
+    best = [k for k, _ in rows]
+    # A kernel of one cell is a number: there the map it weighs says more.
+    flat = kernels.shape[:2] == (1, 1)
+    shown = (cache.activation(image, made.source) if flat else kernels)[..., best]
     data = {
         "conv": place.conv,
         "bn": place.bn,
@@ -280,7 +297,8 @@ def _channel(asked: _Asked) -> Answer:
         "inputs": len(made.shares),
         "rest": float(made.shares.sum() - sum(share for _, share in rows)),
         "rows": [list(row) for row in rows],
-        "kernel": list(shown.shape),
+        "shown": "map" if flat else "kernel",
+        "shape": list(shown.shape),
     }
     return data, [np.moveaxis(shown, 2, 0).astype("<f4").tobytes()]
 

@@ -172,6 +172,7 @@ def test_every_question_has_an_answer(page, what):
     elif what == "pixels":
         assert data["shape"] == [32, 32] and len(buffers[0]) == 4 * 32 * 32
     elif what == "residual":
+        assert data["limit"] > 0
         assert data["block"] == "conv2_block1" and data["channel"] == 5
         assert [b["block"] for b in data["blocks"]] == ["conv2_block1", "conv3_block1"]
     elif what == "channel":

@@ -81,6 +81,7 @@ export function camSection(panel) {
     if (!cam) return;
     const rows = cam.rows.map((/** @type {number[]} */ [channel, alpha, share]) => ({
       name: `ch ${channel}`,
+      aside: `α ${formatNumber(alpha)}`,
       value: share,
       note: formatNumber(share),
       title: `α = ${formatNumber(alpha)}, adds ${formatNumber(share)} to the mean of the map`,
@@ -111,7 +112,7 @@ export function camSection(panel) {
       if (!answer) return;
       cam = answer.data;
       sums = floatsOf(answer.buffers[0]);
-      title.textContent = `Channels of ${cam.layer}`;
+      title.textContent = `${cam.label}: channels of ${cam.layer}`;
       count.max = String(cam.counts.length - 1);
       count.value = count.max;
       run.set(false, method.value === "score-cam" ? "The 64 channels that vary most" : "");

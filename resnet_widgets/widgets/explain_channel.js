@@ -22,7 +22,7 @@ export function channelSection(panel) {
     element("div", {}, note, toggles, norm, cut),
     element("div", {}, element("div", { class: "rw-why-where" }, title), sum, list),
     lesson(
-      "On the left what batch norm and ReLU did to this channel; on the right the input channels it was made of, each with its kernel and what it adds.",
+      "On the left what batch norm and ReLU did to this channel; on the right the input channels it was made of, each with its map (1×1) or its kernel, and what it adds.",
       "Point at a cell to see what made that cell. The list, the rest and the bias together are the value before batch norm, exactly.",
       "y = b + Σₖ wₖ ∗ xₖ;   BN(y) = γ (y − μ) / √(σ² + ε) + β",
       "Ioffe and Szegedy 2015, Batch Normalization",
@@ -60,10 +60,12 @@ export function channelSection(panel) {
   }
 
   function showInputs(/** @type {any} */ data, /** @type {DataView} */ buffer) {
-    const [height, width, count] = data.kernel;
-    const kernels = floatsOf(buffer);
+    const [height, width, count] = data.shape;
+    const pictures = floatsOf(buffer);
     const cells = height * width;
-    const most = kernels.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
+    const largest = (/** @type {Float32Array} */ of) =>
+      of.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
+    const isMap = data.shown === "map";
     title.textContent = `${data.conv} · channel ${data.channel}`;
     const where = data.cell ? `at row ${data.cell[0]}, col ${data.cell[1]}` : "on average";
     const more =
@@ -71,13 +73,18 @@ export function channelSection(panel) {
         ? `; the other ${data.inputs - count} add ${formatNumber(data.rest)}`
         : "";
     sum.textContent = `${formatNumber(data.value)} ${where}, from ${data.inputs} channels of ${data.source}, bias ${formatNumber(data.bias)}${more}.`;
+    const most = largest(pictures);
     const rows = data.rows.map(
-      (/** @type {number[]} */ [channel, share], /** @type {number} */ i) => ({
-        name: `ch ${channel}`,
-        value: share,
-        picture: tile(kernels.subarray(i * cells, (i + 1) * cells), height, width, most),
-        title: cells === 1 ? `weight ${formatNumber(kernels[i])}` : `kernel ${height} × ${width}`,
-      }),
+      (/** @type {number[]} */ [channel, share], /** @type {number} */ i) => {
+        const values = pictures.subarray(i * cells, (i + 1) * cells);
+        return {
+          name: `ch ${channel}`,
+          value: share,
+          // Kernels are compared with each other; maps each have their own range.
+          picture: tile(values, height, width, isMap ? largest(values) : most),
+          title: isMap ? "Its map; the weight is one number" : `Its kernel, ${height} × ${width}`,
+        };
+      },
     );
     list.replaceChildren(
       ...rankedRows(rows, -1, (index) => {

@@ -73,10 +73,8 @@ export function knobsSection(panel) {
       none,
       list,
       reset,
-      rank.node,
-      ranking,
     ),
-    element("div", {}, table),
+    element("div", {}, table, rank.node, ranking),
     lesson(
       "The classes the network thinks most likely, as they were (outline) and as they are now (bar).",
       "Mute a channel: if a class falls, the channel spoke for it. One channel rarely decides; a few together often do.",
@@ -108,7 +106,7 @@ export function knobsSection(panel) {
     try {
       const answer = await panel.ask("rank", options, rank.progress);
       if (!answer) return;
-      rank.set(false, "Change of the logit of the class explained when the channel is muted");
+      rank.set(false, `What muting it does to the logit of ${answer.data.label}`);
       showRanking(answer.data);
     } catch (error) {
       rank.set(false, /** @type {Error} */ (error).message);

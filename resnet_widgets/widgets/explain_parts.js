@@ -78,7 +78,7 @@ export function overlay(label) {
     type: "range",
     min: 0,
     max: 100,
-    value: 75,
+    value: 45,
     "aria-label": "How strongly the map covers the photo",
   });
   const node = element(
@@ -142,7 +142,8 @@ export function overlay(label) {
 
 /**
  * Rows with a bar each, to click on.
- * @param {{ name: string, value: number, note?: string, picture?: Node, title?: string }[]} rows
+ * @param {{ name: string, value: number, aside?: string, note?: string,
+ *   picture?: Node, title?: string }[]} rows
  * @param {number} chosen index of the row that is marked, or -1
  * @param {(index: number) => void} pick
  */
@@ -160,7 +161,13 @@ export function rankedRows(rows, chosen, pick) {
         "aria-pressed": String(index === chosen),
         title: row.title,
       },
-      element("span", { class: "rw-row-name" }, ...(row.picture ? [row.picture] : []), row.name),
+      element(
+        "span",
+        { class: "rw-row-name" },
+        ...(row.picture ? [row.picture] : []),
+        row.name,
+        ...(row.aside ? [element("span", { class: "rw-soft", text: row.aside })] : []),
+      ),
       element("span", { class: "rw-row-track" }, bar),
       element("span", { text: row.note ?? formatNumber(row.value) }),
     );

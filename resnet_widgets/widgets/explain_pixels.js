@@ -67,12 +67,12 @@ export function pixelsSection(panel) {
       const options = { method: method.value, target: model.get("target") };
       const answer = await panel.ask("pixels", options, run.progress);
       if (!answer) return;
-      const { shape, gap, steps } = answer.data;
+      const { shape, gap, steps, label } = answer.data;
       const values = floatsOf(answer.buffers[0]);
       picture.show({ values, height: shape[0], width: shape[1], signed, limit: strong(values) });
       run.set(false);
       const missing = gap === null ? "" : `, completeness gap ${formatNumber(100 * gap)} %`;
-      facts.textContent = `${steps} ${steps === 1 ? "run" : "runs"} of the network${missing}`;
+      facts.textContent = `For ${label}: ${steps} ${steps === 1 ? "run" : "runs"} of the network${missing}`;
     } catch (error) {
       run.set(false, /** @type {Error} */ (error).message);
     }

@@ -1,7 +1,7 @@
 // What residual means: shortcut + branch = sum → ReLU, and what each brings, in all blocks.
 
 import { lesson } from "./explain_parts.js";
-import { element, formatShare, onChange, setTrait } from "./shared.js";
+import { element, formatShare, formatShort, onChange, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
@@ -31,7 +31,7 @@ export function residualSection(panel) {
     chart,
     lesson(
       "One channel of a block: what came in by the shortcut, what the three convolutions add, their sum, and what ReLU leaves of it.",
-      "A long bar is a block that makes something new, a short one a block that only corrects. Below, where branch and shortcut disagree (negative cosine), the block takes away.",
+      "All four maps share one range: blue is below zero, red above. A long bar is a block that makes something new, a short one a block that only corrects; where the cosine is negative it takes away.",
       "y = ReLU(s + F(s)); energy = Σ of squares over cells; share of the branch = ‖F‖² / (‖F‖² + ‖s‖²)",
       "He et al. 2015, Deep Residual Learning",
       "https://arxiv.org/abs/1512.03385",
@@ -41,12 +41,16 @@ export function residualSection(panel) {
   /** @type {any[]} models of the four maps */
   let shown = [];
   let channel = 0;
+  let limit = 0;
 
   function give() {
     for (const map of shown) {
       map.set("photo", model.get("photo"));
       map.set("channel", channel);
       map.set("cursor", model.get("cursor"));
+      // One range around zero for all four, or a faint branch would look as strong as the rest.
+      map.set("limits", limit > 0 ? [-limit, limit] : []);
+      map.set("colormap", "coolwarm");
     }
   }
 
@@ -90,7 +94,7 @@ export function residualSection(panel) {
           {
             type: "button",
             "aria-pressed": String(block.block === data.block),
-            title: `${block.block}: branch ${formatShare(block.share)}, cosine ${block.agreement.toFixed(2)}, ReLU cuts ${formatShare(block.cut)} of the cells`,
+            title: `${block.block}: branch ${formatShare(block.share)}, cosine ${formatShort(block.agreement)}, ReLU cuts ${formatShare(block.cut)} of the cells`,
             "aria-label": `${block.block}, branch ${formatShare(block.share)}`,
           },
           element("span", { class: "rw-why-bar-box" }, bar),
@@ -111,14 +115,14 @@ export function residualSection(panel) {
       const answer = await panel.ask("residual", options);
       if (!answer) return;
       const { data } = answer;
-      channel = data.channel;
+      ({ channel, limit } = data);
       title.textContent = `${data.block} · channel ${channel}`;
       const share = (/** @type {number[]} */ [s, b]) => (s + b > 0 ? b / (s + b) : 0);
       const cut = data.of_channel[2] > 0 ? data.of_channel[3] / data.of_channel[2] : 0;
       facts.textContent = [
         `The branch brings ${formatShare(share(data.of_channel))} of the energy in this channel, ${formatShare(share(data.of_block))} in the block.`,
         `ReLU cuts away ${formatShare(cut)} of the energy of the sum here.`,
-        `Shortcut and branch: cosine ${data.agreement.toFixed(2)}.`,
+        `Shortcut and branch: cosine ${formatShort(data.agreement)}.`,
       ].join(" ");
       for (const [i, map] of shown.entries()) map.set("layer", data.layers[i]);
       give();

@@ -144,7 +144,9 @@ def test_ranking_shows_progress_and_picks_channels(show_panel):
     answer(page, "rank", None, kind="progress", share=0.5, text="32 of 64")
     expect(page.locator(".rw-why progress")).to_have_js_property("value", 0.5)
     expect(page.get_by_text("32 of 64")).to_be_visible()
-    answer(page, "rank", {"layer": LAYER, "target": 3, "rows": [[9, -0.5], [7, 0.1]]})
+    answer(
+        page, "rank", {"layer": LAYER, "target": 3, "label": "cat", "rows": [[9, -0.5], [7, 0.1]]}
+    )
     rows = page.locator(".rw-why-list .rw-row")
     expect(rows).to_have_count(2)
     expect(rows.nth(1)).to_have_attribute("aria-pressed", "true")
@@ -169,6 +171,7 @@ def show_cam(page):
         "method": "grad-cam",
         "layer": LAYER,
         "target": 3,
+        "label": "cat",
         "shape": [2, 2],
         "counts": [1, 4],
         "channels": 4,
@@ -236,6 +239,7 @@ def test_four_maps_of_a_block_share_channel_and_cursor(show_panel):
         "block": "conv5_block3",
         "layers": ["a", "b", "c", "d"],
         "channel": 0,
+        "limit": 2,
         "of_channel": [3, 1, 4, 1],
         "of_block": [1, 1, 2, 0],
         "agreement": -0.25,
@@ -251,6 +255,7 @@ def test_four_maps_of_a_block_share_channel_and_cursor(show_panel):
     for name in ("shown", "m0", "m1", "m3"):
         cursor = page.evaluate("name => stub.models[name].get('cursor')", name)
         assert cursor == [0, 0, 0.25, 0.25]
+    assert page.evaluate("() => stub.models.m1.get('limits')") == [-2, 2]
     page.get_by_role("button", name="conv5_block2").click()
     assert trait(page, "layer") == "x"
 

@@ -1,0 +1,124 @@
+"""What does an explanation cost? Ratios within one process, medians.
+
+    python benchmarks/bench_explain.py [--model random] [--runs 20]
+
+Ablation is compared with a plain traced function of what comes after the layer: its share of a
+forward. Grad-CAM from the cached activation is compared with one from the photo on, by a model with
+two outputs in a `tf.function`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import resnet_widgets as rw
+from resnet_widgets.explain import Mute, grad_cam
+
+LAYERS = ("conv2_block3_out", "conv3_block4_out", "conv4_block6_out", "conv5_block3_out")
+
+
+def milliseconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return 1000 * (time.perf_counter() - start)
+
+
+def rest_of(model: keras.Model, layer: str) -> Callable[[tf.Tensor], tf.Tensor]:
+    """What comes after `layer`, as one traced function."""
+    rest = keras.Model(model.get_layer(layer).output, model.output)
+    return tf.function(
+        lambda x: rest(x, training=False),
+        input_signature=[tf.TensorSpec((None, *rest.input_shape[1:]))],
+        autograph=False,
+    )
+
+
+def cam_from_scratch(model: keras.Model, layer: str, size: tuple[int, int]) -> Callable:
+    """Grad-CAM as it is usually written, but traced."""
+    head = model.layers[-1]
+    both = keras.Model(model.inputs, [model.get_layer(layer).output, head.input])
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *size, 3))], autograph=False)
+    def run(x: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            activation, features = both(x, training=False)
+            score = (features @ head.kernel + head.bias)[:, 0]
+        weights = tf.reduce_mean(tape.gradient(score, activation), (1, 2), keepdims=True)
+        return tf.nn.relu(tf.reduce_sum(weights * activation, -1))
+
+    return run
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="random", help="what load_model takes")
+    parser.add_argument("--runs", type=int, default=20)
+    arguments = parser.parse_args()
+
+    model = rw.load_model(arguments.model)
+    cache = rw.ActivationCache(model)
+    size = cache.input_size
+    rng = np.random.default_rng(0)
+    photo = rw.load_image(rng.integers(0, 256, (*size, 3), dtype=np.uint8), size)
+    x = tf.constant(cache.about.preprocess(photo.array))
+    forward = tf.function(
+        lambda x: model(x, training=False),
+        input_signature=[tf.TensorSpec((None, *size, 3))],
+        autograph=False,
+    )
+    rest = {layer: rest_of(model, layer) for layer in LAYERS}
+    scratch = {layer: cam_from_scratch(model, layer, size) for layer in LAYERS}
+    values = {layer: tf.constant(cache.activation(photo, layer)[None]) for layer in LAYERS}
+    times: dict[str, list[float]] = {}
+    channel = 0
+
+    def note(name: str, run: Callable[[], object]) -> None:
+        times.setdefault(name, []).append(milliseconds(run))
+
+    def mute(layer: str) -> object:
+        # Another channel each time: an edit that was made before is in the cache.
+        return cache.run(photo, [Mute(layer, channel)])
+
+    for turn in range(arguments.runs + 1):
+        if turn == 1:
+            times.clear()  # the first turn was traced
+        note("forward", lambda: np.asarray(forward(x)))
+        for layer in LAYERS:
+            channel = turn
+            note(f"rest {layer}", lambda layer=layer: np.asarray(rest[layer](values[layer])))
+            note(f"mute {layer}", lambda layer=layer: mute(layer))
+            note(f"cam {layer}", lambda layer=layer: grad_cam(cache, photo, layer, 0).map)
+            note(f"scratch {layer}", lambda layer=layer: np.asarray(scratch[layer](x)))
+
+    median = {name: statistics.median(found) for name, found in times.items()}
+    whole = median["forward"]
+    versions = (
+        f"Python {sys.version.split()[0]}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
+    )
+    print(f"{cache.about.title}, {size[0]}×{size[1]}, {os.cpu_count()} cores. {versions}.")
+    print(f"Medians of {arguments.runs} runs; a plain forward takes {whole:.1f} ms.\n")
+    print("| layer              | rest, share | mute, share | mute / rest | CAM / from scratch |")
+    print("|--------------------|------------:|------------:|------------:|-------------------:|")
+    for layer in LAYERS:
+        rest_share, share = median[f"rest {layer}"] / whole, median[f"mute {layer}"] / whole
+        cam = median[f"cam {layer}"] / median[f"scratch {layer}"]
+        print(
+            f"| {layer:18} | {100 * rest_share:9.1f} % | {100 * share:9.1f} % "
+            f"| {share / rest_share:11.2f} | {cam:18.2f} |"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
