@@ -10,8 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .archive import save_activations
     from . import explain
+    from .archive import save_activations
     from .engine.activations import ActivationCache, CacheInfo, Prediction
     from .engine.graph import LayerInfo, read_layers
     from .engine.images import ImageError, InputImage, load_image

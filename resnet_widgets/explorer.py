@@ -22,6 +22,7 @@ import traitlets
 from PIL import Image
 
 from . import bookmarks
+from .engine.edits import EditedRun, edit_from_dict, key_of, masks_of
 from .engine.images import InputImage, load_image
 from .engine.regions import region_channels
 from .engine.worker import Task, Worker
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from .engine.activations import ActivationCache
-    from .engine.edits import EditedRun
     from .export import SavedPage
 
 # Photos of which the page may still ask for frames; older ones are forgotten.
@@ -308,7 +308,8 @@ class Explorer(Widget):
             ) from self.last_error
         if self.cache is None or self.status:
             return False
-        return self.image.fit(self.cache.input_size).digest == self.photo
+        key = self.image.fit(self.cache.input_size).digest
+        return (f"{key} {key_of(self.edits)}" if self.edits else key) == self.photo
 
     def to_html(self, path: Any, *, layers: Any = None, timeout: float = 300) -> SavedPage:
         """Saves a page in which the explorer works with no kernel and no network.
@@ -411,8 +412,6 @@ class Explorer(Widget):
     def _check_edits(self, proposal: dict[str, Any]) -> list[Any]:
         edits = list(proposal["value"])
         if self.cache is not None:
-            from .engine.edits import masks_of
-
             masks_of(edits, self.cache.graph)
         return edits
 
@@ -426,8 +425,6 @@ class Explorer(Widget):
     def _on_page_edits(self, change: Any) -> None:
         if change["new"] == [edit.to_dict() for edit in self.edits]:
             return
-        from .engine.edits import edit_from_dict
-
         try:
             self.edits = [edit_from_dict(edit) for edit in change["new"]]
         except ValueError as error:
@@ -750,7 +747,11 @@ class Explorer(Widget):
         """Shows a photo that was shown before, or a sample; says so if it is neither."""
         kept = self._photos.get(digest)
         if kept is not None:
-            self.image = kept.image
+            # Under the key of an edited photo lies what was done to it.
+            run = kept.image
+            edited = isinstance(run, EditedRun)
+            self.edits = list(run.edits) if edited else []
+            self.image = run.image if edited else run
         else:
             self._submit(lambda task: self._find_sample(digest, name), "photo")
 

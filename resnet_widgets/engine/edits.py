@@ -288,6 +288,11 @@ class EditedRun:
         return f"<EditedRun: {'; '.join(edit.name for edit in self.edits) or 'no edits'}>"
 
     @property
+    def digest(self) -> str:
+        """Equal for equal pictures with equal edits, as `InputImage.digest`."""
+        return self.cache.key(self)
+
+    @property
     def source(self) -> str:
         """Name of the photo, as `InputImage.source`."""
         return getattr(self.image, "source", "") or type(self.image).__name__
