@@ -748,10 +748,12 @@ class Explorer(Widget):
         kept = self._photos.get(digest)
         if kept is not None:
             # Under the key of an edited photo lies what was done to it.
-            run = kept.image
-            edited = isinstance(run, EditedRun)
-            self.edits = list(run.edits) if edited else []
-            self.image = run.image if edited else run
+            if isinstance(kept.image, EditedRun):
+                self.edits = list(kept.image.edits)
+                self.image = kept.image.image
+            else:
+                self.edits = []
+                self.image = kept.image
         else:
             self._submit(lambda task: self._find_sample(digest, name), "photo")
 

@@ -43,12 +43,14 @@ def plain_gradient(model, x, layer, target):
     """Activation of `layer`, the gradient of a logit by it, and all logits, from one tape."""
     head = model.layers[-1]
     both = keras.Model(model.inputs, [model.get_layer(layer).output, head.input])
+    x = tf.constant(x)
     with tf.GradientTape() as tape:
-        activation, features = both(tf.constant(x), training=False)
+        tape.watch(x)
+        activation, features = both(x, training=False)
         logits = features @ head.kernel + head.bias
         score = logits[:, target]
-    gradient = tape.gradient(score, activation)
-    return np.asarray(activation)[0], np.asarray(gradient)[0], np.asarray(logits)[0]
+    by = x if layer == model.layers[0].name else activation
+    return np.asarray(by)[0], np.asarray(tape.gradient(score, by))[0], np.asarray(logits)[0]
 
 
 def close(ours, theirs, tolerance):

@@ -67,7 +67,9 @@ def test_partial_sums_grow_to_the_whole_map(cache, photo):
     cam = explain.grad_cam(cache, photo, "conv5_block3_out")
     assert cam.target == cache.logits(photo).argmax()
     count = len(cam.weights)
-    np.testing.assert_allclose(cam.partial(count), cam.map, atol=1e-5 * cam.map.max() + 1e-7)
+    # The order of a sum of numbers of both signs shows in its last digits.
+    slack = 1e-6 * np.abs(cam.weights * cam.activation).sum(axis=2).max()
+    np.testing.assert_allclose(cam.partial(count), cam.map, rtol=0, atol=slack)
     assert not cam.partial(0).any()
     first = cam.order[0]
     expected = np.maximum(cam.weights[first] * cam.activation[..., first], 0)
@@ -119,8 +121,9 @@ def test_saliency_and_smoothgrad(cache, photo):
     source = cache.layers[0].path
     _, gradient, _ = plain_gradient(cache.model, x, source, TARGET)
     found = explain.saliency(cache, photo, TARGET)
-    # Thousands of ReLUs: a few cells near zero fall on the other side.
-    close(found.values, gradient, 2e-2)
+    # Thousands of ReLUs: a few cells near zero fall on the other side in eager mode.
+    near = np.isclose(found.values, gradient, rtol=0, atol=1e-2 * np.abs(gradient).max())
+    assert near.mean() > 0.99
     np.testing.assert_array_equal(found.map, np.abs(found.values).max(axis=2))
 
     smooth = explain.smooth_grad(cache, photo, TARGET, samples=3, noise=0.1, seed=5)

@@ -86,7 +86,7 @@ def inputs_of(
     maps = _share_maps(x, kernel[..., channel], operation)
     shares = maps.mean(axis=(0, 1)) if cell is None else maps[cell]
     value = float(y.mean(dtype=np.float64) if cell is None else y[cell])
-    bias = float(np.array(operation.bias)[channel]) if operation.use_bias else 0.0
+    bias = float(keras.ops.convert_to_numpy(operation.bias)[channel]) if operation.use_bias else 0.0
     return InputShares(conv, source, channel, cell, np.asarray(shares, np.float32), bias, value)
 
 
@@ -111,7 +111,7 @@ def kernels_of(cache: ActivationCache, layer: str, channel: int) -> np.ndarray:
 def _kernel(cache: ActivationCache, layer: str, channel: int) -> tuple[str, np.ndarray, Any]:
     conv = site_paths(cache.graph, layer)[0]
     operation = cache.graph.operation(conv)
-    kernel = np.array(operation.kernel, np.float32)
+    kernel = keras.ops.convert_to_numpy(operation.kernel)
     if not 0 <= channel < kernel.shape[-1]:
         raise ValueError(
             f"{conv} has {kernel.shape[-1]} channels, 0 to {kernel.shape[-1] - 1}. "

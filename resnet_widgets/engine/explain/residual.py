@@ -171,9 +171,12 @@ def site(cache: ActivationCache, image: Any, layer: str) -> Site:
     scale = shift = mean = variance = gain = offset = None
     if bn:
         norm = cache.graph.operation(bn)
-        mean, variance = np.array(norm.moving_mean), np.array(norm.moving_variance)
-        scale = np.array(norm.gamma) if norm.scale else np.ones_like(mean)
-        shift = np.array(norm.beta) if norm.center else np.zeros_like(mean)
+        mean, variance = (
+            keras.ops.convert_to_numpy(norm.moving_mean),
+            keras.ops.convert_to_numpy(norm.moving_variance),
+        )
+        scale = keras.ops.convert_to_numpy(norm.gamma) if norm.scale else np.ones_like(mean)
+        shift = keras.ops.convert_to_numpy(norm.beta) if norm.center else np.zeros_like(mean)
         gain = scale / np.sqrt(variance + norm.epsilon)
         offset = shift - mean * gain
     cut = None
