@@ -132,6 +132,7 @@ async function renderExplorer({ model, el, signal, host }) {
     photo.control,
     photoNotes,
   );
+  photoBox.classList.add("rw-photo-part");
   const mapBox = element("div");
   const facts = element("div", { class: "rw-explorer-facts" });
   const values = element("div");
@@ -232,7 +233,7 @@ async function renderExplorer({ model, el, signal, host }) {
       cursor,
       pixels.map((edge, i) => edge / size[(i + 1) % 2]),
     );
-    sees.textContent = pixels.length ? fieldSize(pixels, size) : "";
+    sees.textContent = sees.title = pixels.length ? fieldSize(pixels, size) : "";
     footer.show(seen, reading(seen?.block), size);
   }
 
@@ -299,7 +300,10 @@ async function renderExplorer({ model, el, signal, host }) {
 
   mapBox.addEventListener(
     "rw-painted",
-    (event) => photo.setOverlay(/** @type {HTMLCanvasElement} */ (event.target)),
+    (event) => {
+      // A last picture of the layer before may still come when this one has none.
+      if (!gridBox.hidden) photo.setOverlay(/** @type {HTMLCanvasElement} */ (event.target));
+    },
     { signal },
   );
   onChange(model, ["cursor"], dropPixel, signal);

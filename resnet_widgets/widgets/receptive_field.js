@@ -71,7 +71,7 @@ export function lookers(pixel, layer) {
 }
 
 /**
- * How much a cell sees, in words: `sees 99 × 99 px, 75 × 99 inside`.
+ * How much a cell sees, in words: `sees 99 × 99, 75 × 99 inside`.
  * @param {number[]} pixels `[left, top, right, bottom]`, not clipped
  * @param {[number, number]} size height and width of the model's input
  */
@@ -79,5 +79,5 @@ export function fieldSize([left, top, right, bottom], [height, width]) {
   const across = Math.min(width, right) - Math.max(0, left);
   const down = Math.min(height, bottom) - Math.max(0, top);
   const [whole, inside] = [`${right - left} × ${bottom - top}`, `${across} × ${down}`];
-  return `sees ${whole} px${whole === inside ? "" : `, ${inside} inside`}`;
+  return whole === inside ? `sees ${whole} px` : `sees ${whole}, ${inside} inside`;
 }

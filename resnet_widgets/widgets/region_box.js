@@ -28,7 +28,7 @@ export function boxAround(one, other, grid) {
  * @param {AbortSignal} signal
  */
 export function traitBox(area, model, trait, signal) {
-  const box = element("div", { class: `rw-${trait}` });
+  const box = element("div", { class: `rw-box-${trait}` });
   area.append(box);
   const show = () => placeBox(box, model.get(trait) ?? []);
   onChange(model, [trait], show, signal);

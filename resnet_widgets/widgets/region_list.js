@@ -131,7 +131,7 @@ export function regionList({ model, map, host, signal }) {
 
   function makeTile() {
     const canvas = element("canvas", { class: "rw-cells" });
-    const box = element("div", { class: "rw-region" });
+    const box = element("div", { class: "rw-box-region" });
     const name = element("b");
     const score = element("span");
     const node = element(

@@ -230,7 +230,7 @@ async function renderStages({ model, el, signal, host }) {
 
   function offer() {
     const [layer, count] = [nextLayer(), model.get("layers").length];
-    add.textContent = "＋ column";
+    add.textContent = "+ column";
     if (count >= MOST) label(add, `There is room for ${MOST} columns: remove one first`, true);
     else label(add, layer ? `Add ${layer} as a column` : "Select a layer to add it", !layer);
   }

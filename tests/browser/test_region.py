@@ -59,7 +59,7 @@ def test_a_dragged_box_keeps_to_whole_cells(show_map, start, end):
     drag(page, start, end)
     page.wait_for_function("stub.models.shown.get('region')[2] === 5 / 8")
     assert trait(page, "region") == [1 / 8, 3 / 8, 5 / 8, 1]
-    assert place(page, ".rw-region") == [1 / 8, 3 / 8, 5 / 8, 1]
+    assert place(page, ".rw-box-region") == [1 / 8, 3 / 8, 5 / 8, 1]
     saved = page.evaluate("stub.models.shown.saved.map((batch) => batch.region).filter(Boolean)")
     assert saved[-1] == [1 / 8, 3 / 8, 5 / 8, 1]
 
@@ -104,7 +104,7 @@ def test_shift_and_arrows_draw_from_the_cursor_and_escape_clears(show_map):
     assert trait(page, "region") == [0, 1 / 8, 1 / 8, 3 / 8]
     page.keyboard.press("Escape")
     assert trait(page, "region") == []
-    assert page.locator(".rw-region").is_hidden()
+    assert page.locator(".rw-box-region").is_hidden()
     assert trait(page, "cursor") == [0, 1 / 8, 1 / 8, 2 / 8]
     assert page.evaluate("stub.keys") == []
 
@@ -118,11 +118,11 @@ def test_without_a_cursor_keys_begin_in_the_middle(show_map):
 
 def test_boxes_set_from_python_are_shown(show_map):
     page = show_map(region=[0, 0, 0.5, 0.25], outline=[0.25, 0.5, 1, 1])
-    assert place(page, ".rw-region") == [0, 0, 0.5, 0.25]
-    assert place(page, ".rw-outline") == [0.25, 0.5, 1, 1]
+    assert place(page, ".rw-box-region") == [0, 0, 0.5, 0.25]
+    assert place(page, ".rw-box-outline") == [0.25, 0.5, 1, 1]
     page.evaluate("stub.models.shown.update({ region: [], outline: [] })")
-    assert page.locator(".rw-region").is_hidden()
-    assert page.locator(".rw-outline").is_hidden()
+    assert page.locator(".rw-box-region").is_hidden()
+    assert page.locator(".rw-box-outline").is_hidden()
 
 
 @pytest.mark.parametrize("region", [[0.1, 0.2, 0.45, 0.5], [0, 0, 1, 0.25], [0.4, 0.4, 0.42, 0.42]])
