@@ -22,13 +22,13 @@ _NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 _NOWHERE = "http://127.0.0.1:9"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def _environment(home: Path) -> dict[str, str]:
+def private_environment(home: Path) -> dict[str, str]:
     """The user's environment, but with no settings, no kernels, no weights and no network."""
     private = {
         name: str(home / name.lower())
@@ -68,7 +68,7 @@ class Server:
 
     def __init__(self, root: Path, home: Path) -> None:
         self.root = root
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         options = [
             "--no-browser",
@@ -86,7 +86,7 @@ class Server:
         ]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", *options],
-            env=_environment(home),
+            env=private_environment(home),
             cwd=root,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
