@@ -7,6 +7,7 @@ import html.parser
 import io
 import json
 import re
+import threading
 import zlib
 
 import keras
@@ -182,8 +183,6 @@ def test_without_a_model_it_says_why(tmp_path):
 
 
 def test_it_waits_for_the_model_and_not_for_ever(monkeypatch, tmp_path):
-    import threading
-
     from resnet_widgets.engine import models
 
     go_on, model = threading.Event(), network()
@@ -195,6 +194,19 @@ def test_it_waits_for_the_model_and_not_for_ever(monkeypatch, tmp_path):
     go_on.set()
     assert explorer.to_html(tmp_path / "page.html").nbytes > 0
     explorer.close()
+
+
+def test_a_second_photo_goes_along(explorer, cache, tmp_path):
+    explorer.wait()
+    there = threading.Event()
+    explorer.observe(lambda change: there.set(), "compare_photo")
+    explorer.compare = PHOTO[::-1]
+    assert there.wait(30)
+    saved = explorer.to_html(tmp_path / "page.html")
+    page = json.loads(Parts(saved.path.read_text(encoding="utf-8")).by_id["rw-page"])
+    both = {explorer.photo, explorer.compare_photo}
+    assert len(both) == 2
+    assert set(page["frames"]) == set(page["pictures"]) == both
 
 
 def test_it_waits_for_the_photo_that_was_set_last(explorer, tmp_path):
