@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from playwright.sync_api import Page
@@ -113,9 +114,90 @@ window.bench = (() => {
     const last = seen.at(-1)[1];
     return seen.find(([, hash]) => hash === last)[0];
   }
-  return { learn, walk, pick, frame };
+  const grid = () => document.querySelector(".rw-explorer .rw-sheet .rw-cells");
+  const sheet = () => {
+    const { width, height } = grid();
+    const { data } = grid().getContext("2d").getImageData(0, 0, width, height);
+    let hash = width;
+    for (const pixel of new Uint32Array(data.buffer)) hash = (Math.imul(hash, 31) + pixel) | 0;
+    return hash;
+  };
+  /** Milliseconds that the page is busy with a change and the frame that draws it. What `look`
+   * costs does not count; `times` that changed nothing on the sheet are left out. */
+  async function busy(change, times) {
+    const found = [];
+    for (let i = 0; i < times; i++) {
+      const before = sheet();
+      await pause(30);
+      await frame();
+      const start = performance.now();
+      change(i);
+      const changed = performance.now() - start;
+      // Callbacks run in the order they were asked for: this one before those of the views …
+      let begin = 0;
+      let end = 0;
+      await new Promise((done) => requestAnimationFrame(() => {
+        end = performance.now();
+        done();
+      }));
+      begin = lastFrameStart;
+      if (sheet() !== before) found.push(changed + end - begin);
+    }
+    return found;
+  }
+  // … so the start of each frame is noted by a loop that is always first in line.
+  let lastFrameStart = 0;
+  (function note() {
+    lastFrameStart = performance.now();
+    requestAnimationFrame(note);
+  })();
+  const blend = () => document.querySelector(".rw-explorer .rw-blend");
+  const rescale = (times) => busy((i) => {
+    blend().value = String((i % 50) / 50 + 0.01);
+    blend().dispatchEvent(new Event("input", { bubbles: true }));
+  }, times);
+  const order = () => document.querySelector(".rw-explorer-main > div .rw-order select");
+  const names = ["index", "variance", "zeros", "maximum", "similarity", "strength"];
+  const resort = (times) => busy((i) => {
+    order().value = names[i % names.length];
+    order().dispatchEvent(new Event("change", { bubbles: true }));
+  }, times);
+
+  /** A drag over the slider in `steps`, one a frame: `[milliseconds between frames, frames in which
+   * the map was late, channel shown, channel under the pointer]`. */
+  async function drag(steps) {
+    const box = slider().getBoundingClientRect();
+    const at = (i) => ({
+      button: 0,
+      bubbles: true,
+      pointerId: 1,
+      clientX: box.left + ((i + 0.5) / steps) * box.width,
+    });
+    slider().setPointerCapture = () => {};
+    slider().hasPointerCapture = () => true;
+    slider().dispatchEvent(new PointerEvent("pointerdown", at(0)));
+    const times = [];
+    let late = 0;
+    let last = await frame();
+    for (let i = 1; i < steps; i++) {
+      slider().dispatchEvent(new PointerEvent("pointermove", at(i)));
+      const asked = channel();
+      const now = await frame();
+      times.push(now - last);
+      last = now;
+      if (canvas().dataset.shown.split("#")[1] !== asked) late += 1;
+    }
+    await settled();
+    const shown = canvas().dataset.shown.split("#")[1];
+    return [times, late, shown, slider().getAttribute("aria-valuenow")];
+  }
+  return { learn, walk, pick, frame, channel, rescale, resort, drag };
 })();
 """
+
+# 64 channels of 112 × 112, and 256 channels.
+GRID_LAYER, DRAG_LAYER = "conv1_relu", "conv2_block3_out"
+LAYER_CHANGES = 500
 
 
 # Counted inside the page: Playwright's own events would copy every frame to this process.
@@ -224,6 +306,7 @@ def measure(notebook: Notebook, traffic: Traffic, steps: int) -> list[tuple[str,
     traffic.wait_until_quiet()
     row("pick a layer, kernel computes it", pick_all(FIRST_LOOKS), "≤ 150")
 
+    rows += measure_drawing(page, traffic, row)
     saved = notebook.save()
     start = time.perf_counter()
     page.reload()
@@ -231,6 +314,39 @@ def measure(notebook: Notebook, traffic: Traffic, steps: int) -> list[tuple[str,
     back = 1000 * (time.perf_counter() - start)
     rows.append(("page reload → map, JupyterLab's start included", f"{back:.0f}", "", ""))
     rows.append(("saved notebook, kB", f"{saved / 1000:.1f}", "", "< 200"))
+    return rows
+
+
+def measure_drawing(page: Page, traffic: Traffic, row: Any) -> list[tuple[str, str, str, str]]:
+    """What the page does by itself: the grid, a drag, and its memory over many layers."""
+    page.evaluate("(layer) => bench.pick(layer)", GRID_LAYER)
+    traffic.wait_until_quiet()
+    row("grid of 64 × 112², other scale", page.evaluate("() => bench.rescale(60)"), "≤ 16")
+    row("grid of 64 × 112², other order", page.evaluate("() => bench.resort(60)"), "≤ 50")
+    page.evaluate("(layer) => bench.pick(layer)", DRAG_LAYER)
+    traffic.wait_until_quiet()
+    times, late, shown, last = page.evaluate("() => bench.drag(256)")
+    row("drag over 256 channels, from frame to frame", times, "≤ 16.7")
+    rows = [("… frames in which the map was not there yet", str(late), "", "0")]
+    assert (last, shown) == ("255", page.evaluate("() => bench.channel()")), (last, shown)
+
+    session = page.context.new_cdp_session(page)
+
+    def heap() -> float:
+        session.send("HeapProfiler.collectGarbage")
+        return session.send("Runtime.getHeapUsage")["usedSize"] / 1e6
+
+    def walk(count: int) -> None:
+        for i in range(count):
+            layer = FIRST_LOOKS[i % len(FIRST_LOOKS)]
+            page.evaluate("(layer) => bench.pick(layer)", layer)
+
+    walk(len(FIRST_LOOKS))
+    before = heap()
+    walk(LAYER_CHANGES)
+    after = heap()
+    title = f"page heap before → after {LAYER_CHANGES} layers, MB"
+    rows.append((title, f"{before:.1f}", f"{after:.1f}", "flat"))
     return rows
 
 

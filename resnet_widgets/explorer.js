@@ -139,6 +139,7 @@ async function renderExplorer({ model, el, signal, host }) {
   const predictions = predictionList(model, signal);
   facts.append(predictions, values);
   const sliderBox = element("div");
+  const pinsBox = element("div");
   const gridBox = element("div");
   const stagesBox = element("div");
   const regionBox = regionList({ model, map, host, signal });
@@ -155,6 +156,7 @@ async function renderExplorer({ model, el, signal, host }) {
     element("div", { class: "rw-explorer-top" }, photoBox, mapBox, facts),
     sliderBox,
     regionBox,
+    pinsBox,
     gridBox,
     stagesBox,
     compareBox,
@@ -257,11 +259,13 @@ async function renderExplorer({ model, el, signal, host }) {
     if (!pixel.every(holds)) setTrait(model, "pixel", []);
   }
 
+  const exact = store.cells(mark, signal);
   /** @param {number[]} [block] */
   function reading(block) {
     const frame = store.peek(model.get("photo"), model.get("layer"));
     if (!block || !frame || frame.isVector) return "";
-    return readingOf(frame, Math.min(model.get("channel"), frame.channels - 1), block);
+    const vector = exact(model.get("photo"), model.get("layer"), block);
+    return readingOf(frame, Math.min(model.get("channel"), frame.channels - 1), block, vector);
   }
 
   function stayInRange() {
@@ -400,6 +404,7 @@ async function renderExplorer({ model, el, signal, host }) {
     widgets.map.render({ el: mapBox, signal }),
     widgets.map.exports.renderValues({ el: values, signal, host }),
     widgets.slider.render({ el: sliderBox, signal }),
+    widgets.map.exports.renderPins({ el: pinsBox, signal, host }),
     widgets.grid.render({ el: gridBox, signal }),
     widgets.stages.render({ el: stagesBox, signal }),
     widgets.why.render({ el: whyBox, signal }),

@@ -191,7 +191,7 @@ class Explorer(Widget):
         self._traced = False
         self._samples = _sample_photos()
         self._explainer = Explainer(self._looked_at)
-        store = FrameStore(self._frame)
+        store = FrameStore(self._frame, exact=self._exact)
         super().__init__(
             store=store,
             tree=LayerTree(),
@@ -769,19 +769,36 @@ class Explorer(Widget):
             "present one. Open the photo, then go back to the bookmark."
         )
 
-    def _frame(self, photo: str, layer: str) -> Frame | Future[Frame]:
-        """What the store asks for: at once if it is there and small, else from the worker."""
+    def _find(self, photo: str, layer: str) -> tuple[InputImage | EditedRun, str]:
+        """The photo and the layer that the page means."""
         shown, cache = self._photos.get(photo), self.cache
         if shown is None or cache is None:
             raise ValueError("This photo is no longer in memory. Pick it again to see it.")
-        image, path = shown.image, cache.graph.find(layer).path
-        if path in cache.cached(image):
-            activation = cache.activation(image, path)
-            if activation.nbytes <= _MAX_AT_ONCE:
-                return Frame.from_activation(activation, layer=path)
+        return shown.image, cache.graph.find(layer).path
+
+    def _frame(self, photo: str, layer: str) -> Frame | Future[Frame]:
+        """What the store asks for: at once if it is there and small, else from the worker."""
+        image, path = self._find(photo, layer)
+        activation = self._cached(image, path)
+        if activation is not None and activation.nbytes <= _MAX_AT_ONCE:
+            return Frame.from_activation(activation, layer=path)
         return self._worker.submit(
             lambda task: Frame.from_activation(self._compute(image, path), layer=path)
         )
+
+    def _exact(self, photo: str, layer: str) -> np.ndarray | Future[np.ndarray]:
+        """The activation whose numbers the page asks for."""
+        image, path = self._find(photo, layer)
+        activation = self._cached(image, path)
+        if activation is not None:
+            return activation
+        return self._worker.submit(lambda task: self._compute(image, path))
+
+    def _cached(self, image: InputImage | EditedRun, path: str) -> np.ndarray | None:
+        cache = self.cache
+        if cache is None or path not in cache.cached(image):
+            return None
+        return cache.activation(image, path)
 
     def _compute(self, image: InputImage | EditedRun, path: str) -> np.ndarray:
         assert self.cache is not None

@@ -28,8 +28,12 @@ def make_store(source=lambda photo, layer: FRAME):
     return store, StubComm(store)
 
 
-def want(number=1, photo="cat", layer="conv", **other):
-    return {"kind": "want", "id": number, "photo": photo, "layer": layer, **other}
+def want(number=1, photo="cat", layer="conv", kind="want", **other):
+    return {"kind": kind, "id": number, "photo": photo, "layer": layer, **other}
+
+
+def cell(block, **other):
+    return want(kind="cell", block=block, **other)
 
 
 def messages(comm):
@@ -166,6 +170,62 @@ class TestFrameStore:
         comm.page_sends(garbage)
         assert (asked, comm.sent) == ([], [])
 
+    def test_a_cell_is_answered_with_the_exact_numbers_of_all_channels(self):
+        array = np.random.default_rng(0).normal(size=(4, 5, 3)).astype(np.float32)
+        store = FrameStore(print, exact=lambda photo, layer: array)
+        comm = StubComm(store)
+        assert store.has_exact
+        comm.page_sends(cell([2, 1, 3, 2]))
+        [(content, [buffer])] = messages(comm)
+        assert content == {
+            "kind": "cell",
+            "id": 1,
+            "photo": "cat",
+            "layer": "conv",
+            "block": [2, 1, 3, 2],
+        }
+        np.testing.assert_array_equal(np.frombuffer(buffer, "<f4"), array[1, 2])
+
+    def test_a_block_of_cells_is_answered_with_means(self):
+        array = np.random.default_rng(0).normal(size=(4, 5, 3)).astype(np.float32)
+        array[0, 0, 1] = np.inf
+        future = Future()
+        store = FrameStore(print, exact=lambda photo, layer: future)
+        comm = StubComm(store)
+        comm.page_sends(cell([0, 0, 2, 4]))
+        assert messages(comm) == []
+        future.set_result(array)
+        [(_, [buffer])] = messages(comm)
+        wanted = array[:4, :2].mean((0, 1), dtype=np.float64).astype(np.float32)
+        np.testing.assert_array_equal(np.frombuffer(buffer, "<f4"), wanted)
+
+    @pytest.mark.parametrize("block", [[0, 0, 6, 1], [0, 0, 1, 5]])
+    def test_cells_that_are_not_there_are_an_error(self, block):
+        store = FrameStore(print, exact=lambda photo, layer: np.zeros((4, 5, 3)))
+        comm = StubComm(store)
+        comm.page_sends(cell(block))
+        [(content, _)] = messages(comm)
+        assert content["kind"] == "error"
+        assert content["message"].endswith(f"of shape (4, 5, 3). Received: {block}")
+
+    @pytest.mark.parametrize(
+        "block", [None, [], [0, 0, 1], [1, 0, 1, 1], [0, 0, 1.0, 1], [-1, 0, 1, 1], ["0", 0, 1, 1]]
+    )
+    def test_what_is_not_a_block_is_ignored(self, block):
+        store = FrameStore(print, exact=lambda photo, layer: np.zeros((4, 5, 3)))
+        comm = StubComm(store)
+        comm.page_sends(cell(block))
+        assert comm.sent == []
+
+    def test_without_a_function_for_it_there_is_no_exact_number(self):
+        store, comm = make_store()
+        comm.page_sets(has_exact=True)
+        assert not store.has_exact
+        comm.page_sends(cell([0, 0, 1, 1]))
+        assert messages(comm) == []
+        with pytest.raises(TypeError, match=r"Argument `exact` must be .* Received: 3$"):
+            FrameStore(print, exact=3)
+
     def test_forget_tells_the_page(self):
         store, comm = make_store()
         store.forget("cat")
@@ -262,6 +322,13 @@ class TestActivationMap:
         assert (shown.blend, shown.clip) == (1, 25)
         shown.blend, shown.clip = -1, math.nan
         assert (shown.blend, shown.clip) == (0, 0)
+
+    def test_pins_are_clamped_each_once_and_the_last_six(self):
+        pin = [0, 0, 0.5, 0.5]
+        shown = ActivationMap(pins=[[0, -1, 0.5, 0.5], pin, [1, 0, 0, 1], [3], pin])
+        assert shown.pins == [pin]
+        shown.pins = [[0, 0, 1 / n, 1 / n] for n in range(1, 10)]
+        assert shown.pins == [[0, 0, 1 / n, 1 / n] for n in range(4, 10)]
 
     def test_a_single_map_alone_is_not_as_wide_as_the_page(self):
         assert ActivationMap().layout.max_width == "720px"

@@ -3,6 +3,7 @@
 import { channelPicture } from "./channel_picture.js";
 import { channelSheet } from "./channel_sheet.js";
 import { ORDER_NAMES, orderControl } from "./orders.js";
+import { pinPanel } from "./pins.js";
 import { becomeRoot, element, errorLine, followFrame, onChange } from "./shared.js";
 import { valuePanel } from "./value_panel.js";
 import { vectorBars } from "./vector_bars.js";
@@ -46,7 +47,8 @@ async function renderMap({ model, el, signal, host }) {
   );
   const panel = valuePanel(model, signal);
   const order = orderControl(model, "channel", signal);
-  const aside = element("div", { class: "rw-map-aside" }, panel.node, picture.reading);
+  const pins = pinPanel(model, signal);
+  const aside = element("div", { class: "rw-map-aside" }, panel.node, picture.reading, pins.node);
   const title = element("div", { class: "rw-title" }, name, facts);
   el.append(
     element(
@@ -96,13 +98,17 @@ async function renderMap({ model, el, signal, host }) {
   function draw() {
     arrange();
     if (now.state !== "ready") {
-      if (now.state !== "busy") panel.show(null);
+      if (now.state !== "busy") {
+        panel.show(null);
+        pins.show(null);
+      }
       return;
     }
     if (now.frame.isVector) bars.show(now.frame);
     else if (model.get("mode") === "grid") sheet.show(now.frame);
-    else picture.show(now.frame);
+    else picture.show(now.frame, now.store);
     panel.show(now.frame);
+    pins.show(model.get("mode") === "grid" || !model.get("values") ? null : now.frame, now.store);
   }
 
   panel.node.querySelector(".rw-controls")?.append(order);
@@ -130,6 +136,19 @@ export default {
         el.append(panel.node);
         await followFrame({ model, host, signal }, (state) => {
           if (state.state !== "busy") panel.show(state.state === "ready" ? state.frame : null);
+        });
+      },
+      /**
+       * Draws the rows of the pinned cells in any element.
+       * @param {{ el: HTMLElement, signal: AbortSignal, host: any }} context
+       */
+      async renderPins({ el, signal, host }) {
+        becomeRoot(el, signal);
+        const pins = pinPanel(model, signal);
+        el.append(pins.node);
+        await followFrame({ model, host, signal }, (state) => {
+          if (state.state === "ready") pins.show(state.frame, state.store);
+          else if (state.state !== "busy") pins.show(null);
         });
       },
     };

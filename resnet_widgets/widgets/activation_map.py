@@ -10,6 +10,8 @@ import traitlets
 from ._base import ORDERS, clamp_cursor, clamp_index, module
 from ._coloured import Coloured
 
+_MOST_PINS = 6
+
 
 class ActivationMap(Coloured):
     """One channel of a layer as a picture, or all its channels as a contact sheet.
@@ -45,6 +47,8 @@ class ActivationMap(Coloured):
         region: `[x0, y0, x1, y1]` in 0…1 of the picture, a box drawn with the pointer, or with
             Shift and the arrow keys; `[]` for none.
         outline: `[x0, y0, x1, y1]`, cells to frame with a dashed line; `[]` for none.
+        pins: Cells that are pinned, each as `cursor`, 6 at most; a click or Enter adds one or takes
+            it away. The numbers of all channels at each are shown as bars.
         values: Whether histogram, legend and controls are drawn with the map. Defaults to `True`.
         labels: Names of the entries of a vector, such as class names.
 
@@ -70,6 +74,7 @@ class ActivationMap(Coloured):
     cursor = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
     region = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
     outline = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
+    pins = traitlets.List(traitlets.List()).tag(sync=True, echo_update=False)
     values = traitlets.Bool(True).tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
@@ -78,6 +83,11 @@ class ActivationMap(Coloured):
         if kwargs.get("mode") != "grid":
             kwargs.setdefault("layout", {"max_width": "720px"})
         super().__init__(**kwargs)
+
+    @traitlets.validate("pins")
+    def _clamp_pins(self, proposal: dict[str, Any]) -> list[list[float]]:
+        pins = [pin for pin in map(clamp_cursor, proposal["value"]) if pin]
+        return [pin for i, pin in enumerate(pins) if pin not in pins[:i]][-_MOST_PINS:]
 
     @traitlets.validate("zoom")
     def _clamp_zoom(self, proposal: dict[str, Any]) -> float:

@@ -3,6 +3,7 @@
 import { channelColors, channelMarks, colormapName, colormapTable } from "./colors.js";
 import { cursorCells, readingOf, STEPS } from "./cursor.js";
 import { drawMarks } from "./marks.js";
+import { pinMarks, togglePin, unpin } from "./pins.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds } from "./ranges.js";
 import { regionBox, traitBox } from "./region_box.js";
 import { element, formatShort, onChange, oncePerFrame, setTrait } from "./shared.js";
@@ -36,6 +37,10 @@ export function channelPicture(model, signal) {
 
   /** @type {Frame | null} */
   let frame = null;
+  /** @type {(photo: string, layer: string, block: number[]) => Float32Array | null} */
+  let exact = () => null;
+  /** @type {any} */
+  let store = null;
   let table = new Uint32Array(256);
   let tableName = "";
   const colors = new Uint32Array(256);
@@ -115,7 +120,12 @@ export function channelPicture(model, signal) {
   function read() {
     showCursor();
     const block = cursorBlock();
-    reading.textContent = block && frame ? readingOf(frame, channelOf(frame), block) : "";
+    if (!block || !frame) {
+      reading.textContent = "";
+      return;
+    }
+    const vector = exact(model.get("photo"), frame.layer, block);
+    reading.textContent = readingOf(frame, channelOf(frame), block, vector);
   }
 
   /** Puts the cursor on one cell, wherever that is asked for. */
@@ -137,11 +147,27 @@ export function channelPicture(model, signal) {
     );
   }
 
+  /** The cell under the cursor as a pin, or null. */
+  function pinnedCell() {
+    const block = cursorBlock();
+    if (!block || !frame) return null;
+    const [w, h] = [frame.width, frame.height];
+    return [block[0] / w, block[1] / h, block[2] / w, block[3] / h];
+  }
+
+  function pin() {
+    const cell = pinnedCell();
+    if (cell) togglePin(model, cell);
+  }
+
   function walk(/** @type {KeyboardEvent} */ event) {
     if (!frame || event.altKey || event.ctrlKey || event.metaKey) return;
     const step = STEPS[event.key];
     if (event.key === "Escape") setTrait(model, "cursor", []);
-    else if (!step) return;
+    else if (event.key === "Enter") pin();
+    else if (event.key === "Delete" || event.key === "Backspace") {
+      if (!unpin(model, pinnedCell() ?? [])) return;
+    } else if (!step) return;
     else {
       const block = cursorBlock();
       const [x, y] = block
@@ -162,6 +188,8 @@ export function channelPicture(model, signal) {
     (event) => event.pointerType === "mouse" && setTrait(model, "cursor", []),
     { signal },
   );
+  picture.addEventListener("click", pin, { signal });
+  pinMarks(picture, model, signal);
   picture.addEventListener("keydown", walk, { signal });
   onChange(model, ["cursor"], read, signal);
   onChange(model, ["channel", "colormap", ...RANGE_TRAITS], paint, signal);
@@ -172,9 +200,14 @@ export function channelPicture(model, signal) {
   return {
     node: picture,
     reading,
-    /** @param {Frame} next */
-    show(next) {
+    /**
+     * @param {Frame} next
+     * @param {any} from the store it is from
+     */
+    show(next, from) {
       frame = next;
+      if (from !== store) exact = from.cells(read, signal);
+      store = from;
       paint();
     },
   };

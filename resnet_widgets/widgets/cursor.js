@@ -42,18 +42,49 @@ export function blockValue(frame, channel, [left, top, right, bottom]) {
 }
 
 /**
+ * Where a block is, in words: `row 10 col 15`, `row 2–3 col 0–7`.
+ * @param {number[]} block `[left, top, right, bottom]` in cells
+ */
+export function placeOf([left, top, right, bottom]) {
+  const span = (/** @type {number} */ from, /** @type {number} */ to) =>
+    to - from === 1 ? `${from}` : `${from}–${to - 1}`;
+  return `row ${span(top, bottom)} col ${span(left, right)}`;
+}
+
+/**
+ * The shortest decimal that is this float32 and no other.
+ * @param {number} value
+ */
+export function formatExact(value) {
+  if (!Number.isFinite(value)) return formatNumber(value);
+  let digits = 1;
+  while (Math.fround(Number(value.toPrecision(digits))) !== value && digits < 17) digits++;
+  return String(Number(value.toPrecision(digits))).replaceAll("-", "−");
+}
+
+/**
+ * The number of a block in words: `= 0.84130859` where it is exact, else `≈ 0.8413`.
+ * @param {import("./frame_store.js").Frame} frame
+ * @param {number} channel
+ * @param {number[]} block `[left, top, right, bottom]` in cells
+ * @param {Float32Array | null} [exact] the exact number of each channel
+ */
+export function readingValue(frame, channel, block, exact = null) {
+  const [left, top, right, bottom] = block;
+  const mean = (right - left) * (bottom - top) > 1 ? "mean " : "";
+  if (exact) return `${mean}= ${formatExact(exact[channel])}`;
+  return `${mean}≈ ${formatNumber(blockValue(frame, channel, block))}`;
+}
+
+/**
  * What stands under the cursor, in words: `row 10 col 15 ≈ 0.8413`.
  * @param {import("./frame_store.js").Frame} frame
  * @param {number} channel
  * @param {number[]} block `[left, top, right, bottom]` in cells
+ * @param {Float32Array | null} [exact] the exact number of each channel
  */
-export function readingOf(frame, channel, block) {
-  const [left, top, right, bottom] = block;
-  const span = (/** @type {number} */ from, /** @type {number} */ to) =>
-    to - from === 1 ? `${from}` : `${from}–${to - 1}`;
-  const mean = (right - left) * (bottom - top) > 1 ? "mean " : "";
-  const value = formatNumber(blockValue(frame, channel, block));
-  return `row ${span(top, bottom)} col ${span(left, right)} ${mean}≈ ${value}`;
+export function readingOf(frame, channel, block, exact = null) {
+  return `${placeOf(block)} ${readingValue(frame, channel, block, exact)}`;
 }
 
 /**

@@ -1,6 +1,22 @@
 // The page's half of the cache. Views read frames from it; what it lacks it asks the kernel for,
 // once, however many views want it.
 
+import { createCells } from "./exact_cells.js";
+
+/** Milliseconds after which a want is asked again, in case it was lost on the way, … */
+const AGAIN = 8_000;
+/** … and after which its readers are told; an answer that comes later is still taken. */
+const GIVE_UP = 60_000;
+const NO_ANSWER =
+  "The kernel has not answered for a minute. If it is busy, the map will come when its cell has " +
+  "ended; if it was restarted, run the cell of this widget again.";
+/** Wants given up of which a late answer is still taken. */
+const MOST_LATE = 32;
+
+/**
+ * @typedef {{ ids: Set<number>, photo: string, layer: string, timer: any }} Want
+ */
+
 /** One activation as the kernel sent it; see `Frame` in `frame.py` for the meaning of the bytes. */
 export class Frame {
   /**
@@ -96,8 +112,10 @@ export class Frame {
 export function createStore({ ask, limit }) {
   /** @type {Map<string, Frame>} least recently used first */
   const frames = new Map();
-  /** @type {Map<string, { id: number, photo: string, layer: string }>} */
+  /** @type {Map<string, Want>} */
   const wants = new Map();
+  /** @type {Map<string, Want>} */
+  const late = new Map();
   /** @type {Set<Reader>} */
   const readers = new Set();
   /** @type {Set<(photo: string | null) => void>} */
@@ -116,14 +134,44 @@ export function createStore({ ask, limit }) {
   function want(/** @type {string} */ photo, /** @type {string} */ layer) {
     const key = keyOf(photo, layer);
     if (wants.has(key)) return;
-    const entry = { id: ++lastId, photo, layer };
+    /** @type {Want} */
+    const entry = { ids: new Set(), photo, layer, timer: 0 };
     wants.set(key, entry);
+    send(key, entry);
+    wait(entry, AGAIN, () => {
+      send(key, entry);
+      wait(entry, GIVE_UP - AGAIN, () => {
+        late.set(key, entry);
+        if (late.size > MOST_LATE) late.delete(/** @type {string} */ (late.keys().next().value));
+        finish(key, new Error(NO_ANSWER));
+      });
+      // Whoever wants something else by now has waited long enough for this one.
+      for (const reader of readers) {
+        if (reader.asked !== key || reader.waiting?.key === key) continue;
+        reader.asked = "";
+        advance(reader);
+      }
+    });
+  }
+
+  function send(/** @type {string} */ key, /** @type {Want} */ { ids, photo, layer }) {
+    ids.add(++lastId);
     try {
-      ask(entry);
+      ask({ id: lastId, photo, layer });
     } catch (error) {
       // Later, as any answer: the reader is in the middle of asking.
       queueMicrotask(() => finish(key, /** @type {Error} */ (error)));
     }
+  }
+
+  function wait(
+    /** @type {Want} */ entry,
+    /** @type {number} */ milliseconds,
+    /** @type {() => void} */ then,
+  ) {
+    entry.timer = setTimeout(then, milliseconds);
+    // Where this is tested, a process does not stay for it.
+    entry.timer.unref?.();
   }
 
   function use(/** @type {string} */ key) {
@@ -176,6 +224,7 @@ export function createStore({ ask, limit }) {
 
   /** One want has come to its end, with a frame or an error. */
   function finish(/** @type {string} */ key, /** @type {Frame | Error} */ result) {
+    clearTimeout(wants.get(key)?.timer);
     wants.delete(key);
     const wasAhead = aheadAsked === key;
     if (wasAhead) aheadAsked = "";
@@ -273,7 +322,8 @@ export function createStore({ ask, limit }) {
     receive(message, buffers) {
       if (message.kind === "forget") this.forget(message.photo);
       const key = keyOf(message.photo, message.layer);
-      if (wants.get(key)?.id !== message.id) return;
+      const isLate = late.get(key)?.ids.has(message.id) ?? false;
+      if (!isLate && !wants.get(key)?.ids.has(message.id)) return;
       if (message.kind === "error") finish(key, new Error(message.message));
       if (message.kind === "frame") {
         try {
@@ -282,6 +332,8 @@ export function createStore({ ask, limit }) {
           finish(key, /** @type {Error} */ (error));
         }
       }
+      // Views that were told there is no answer look again.
+      if (isLate && late.delete(key)) for (const heard of [...forgetters]) heard(message.photo);
     },
 
     /** @param {string | null} photo */
@@ -292,9 +344,11 @@ export function createStore({ ask, limit }) {
       // An answer on its way may still be of the old kind, so those wants are asked again.
       for (const [key, { photo: of, layer }] of [...wants]) {
         if (!meant(key)) continue;
+        clearTimeout(wants.get(key)?.timer);
         wants.delete(key);
         want(of, layer);
       }
+      for (const key of [...late.keys()]) if (meant(key)) late.delete(key);
       for (const heard of [...forgetters]) heard(photo);
     },
   };
@@ -307,10 +361,23 @@ export default {
       ask: (want) => model.send({ kind: "want", ...want }),
       limit: () => model.get("page_bytes"),
     });
-    model.on("msg:custom", (/** @type {any} */ message, /** @type {DataView[]} */ buffers) =>
-      store.receive(message, buffers),
-    );
+    const cells = createCells({ ask: (question) => model.send({ kind: "cell", ...question }) });
+    model.on("msg:custom", (/** @type {any} */ message, /** @type {DataView[]} */ buffers) => {
+      store.receive(message, buffers);
+      cells.receive(message, buffers);
+    });
     const { reader, prefetch, peek, onForget } = store;
-    return { reader, prefetch, peek, onForget };
+    return {
+      reader,
+      prefetch,
+      peek,
+      onForget,
+      /**
+       * Exact numbers for one view; see `createCells`. Always null where the kernel has none.
+       * @param {() => void} tell
+       * @param {AbortSignal} [signal]
+       */
+      cells: (tell, signal) => (model.get("has_exact") ? cells.reader(tell, signal) : () => null),
+    };
   },
 };

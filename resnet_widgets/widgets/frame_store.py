@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+import numpy as np
 import traitlets
 
 from ..frame import Frame
@@ -24,9 +25,13 @@ class FrameStore(Widget):
     Args:
         source: Function of `(photo, layer)`, two strings, that returns a `Frame`, or a
             `concurrent.futures.Future` of one. What it raises is shown in the widgets that asked.
+        exact: Function of `(photo, layer)` that returns the activation itself, `(H, W, C)`, or a
+            `concurrent.futures.Future` of it. Then the page shows exact numbers of the cell that is
+            pointed at; without it, numbers from the bytes of a frame, marked ≈.
         page_bytes: Frames kept in the page, in bytes. Defaults to 64 MiB.
 
     Attributes:
+        has_exact: Whether there is a function for exact numbers.
         page_bytes: As above. Frames on screen are kept even beyond it.
         last_error: What `source` raised last, or `None`.
 
@@ -40,12 +45,14 @@ class FrameStore(Widget):
     _esm = module("frame_store.js")
     _view_name = traitlets.Unicode(None, allow_none=True).tag(sync=True)  # type: ignore[assignment]
 
+    has_exact = traitlets.Bool(False).tag(sync=True)
     page_bytes = traitlets.Int(64 * 2**20).tag(sync=True)
 
     def __init__(
         self,
         source: Callable[[str, str], Frame | Future[Frame]],
         *,
+        exact: Callable[[str, str], Any] | None = None,
         page_bytes: int = 64 * 2**20,
     ) -> None:
         if not callable(source):
@@ -53,8 +60,14 @@ class FrameStore(Widget):
                 "Argument `source` must be a function of (photo, layer) that returns a Frame. "
                 f"Received: {source!r}"
             )
+        if exact is not None and not callable(exact):
+            raise TypeError(
+                "Argument `exact` must be a function of (photo, layer) that returns an array, or "
+                f"None. Received: {exact!r}"
+            )
         self._source = source
-        super().__init__(page_bytes=page_bytes)
+        self._exact = exact
+        super().__init__(page_bytes=page_bytes, has_exact=exact is not None)
         self.on_msg(self._receive)
 
     @traitlets.validate("page_bytes")
@@ -71,47 +84,87 @@ class FrameStore(Widget):
         """
         self.send({"kind": "forget", "photo": photo})
 
+    def accepts(self, name: str, value: Any) -> bool:
+        """Whether there are exact numbers is for the kernel to say."""
+        return name != "has_exact" and super().accepts(name, value)
+
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
-        if not _is_want(content):
+        if not _is_question(content):
             return
-        want = {name: content[name] for name in ("id", "photo", "layer")}
+        question = {name: content[name] for name in ("id", "photo", "layer")}
+        source: Callable[[str, str], Any] | None = self._source
+        reply: Callable[[Any], tuple[dict[str, Any], bytes]] = _frame_reply
+        if content["kind"] == "cell":
+            block = question["block"] = content["block"]
+            source, reply = self._exact, lambda found: _cell_reply(found, block)
+        if source is None:
+            return
         try:
-            found = self._source(want["photo"], want["layer"])
+            found = source(question["photo"], question["layer"])
         except Exception as error:
-            self._refuse(want, error)
+            self._refuse(question, error)
             return
         if isinstance(found, Future):
-            found.add_done_callback(lambda done: self._answer(want, done.result))
+            found.add_done_callback(lambda done: self._answer(question, reply, done.result))
         else:
-            self._answer(want, lambda: found)
+            self._answer(question, reply, lambda: found)
 
-    def _answer(self, want: dict[str, Any], result: Callable[[], Any]) -> None:
-        """Sends the frame, or why there is none. Runs in the thread that has the result."""
+    def _answer(
+        self,
+        question: dict[str, Any],
+        reply: Callable[[Any], tuple[dict[str, Any], bytes]],
+        result: Callable[[], Any],
+    ) -> None:
+        """Sends the answer, or why there is none. Runs in the thread that has the result."""
         try:
-            frame = result()
-            if not isinstance(frame, Frame):
-                raise TypeError(
-                    "The source of a FrameStore must return a Frame, or a Future of one. "
-                    f"Use `Frame.from_activation(array)`. Received: {type(frame).__name__}"
-                )
-            header, buffer = frame.to_message()
+            header, buffer = reply(result())
         except Exception as error:
-            self._refuse(want, error)
+            self._refuse(question, error)
             return
-        self.send({**header, **want, "kind": "frame"}, [buffer])
+        self.send({**header, **question}, [buffer])
 
     def _refuse(self, want: dict[str, Any], error: Exception) -> None:
         self.last_error = error
         self.send({**want, "kind": "error", "message": message_of(error)})
 
 
-def _is_want(content: Any) -> bool:
+def _frame_reply(frame: Any) -> tuple[dict[str, Any], bytes]:
+    if not isinstance(frame, Frame):
+        raise TypeError(
+            "The source of a FrameStore must return a Frame, or a Future of one. "
+            f"Use `Frame.from_activation(array)`. Received: {type(frame).__name__}"
+        )
+    header, buffer = frame.to_message()
+    return {**header, "kind": "frame"}, buffer
+
+
+def _cell_reply(array: Any, block: list[int]) -> tuple[dict[str, Any], bytes]:
+    """All channels at one cell, exactly; or their means over a block of cells."""
+    values = np.asarray(array)
+    left, top, right, bottom = block
+    if values.ndim != 3 or bottom > values.shape[0] or right > values.shape[1]:
+        raise ValueError(f"No such cells in an array of shape {values.shape}. Received: {block}")
+    cells = values[top:bottom, left:right].reshape(-1, values.shape[2])
+    with np.errstate(all="ignore"):  # infinities have no mean
+        numbers = cells[0] if len(cells) == 1 else cells.mean(axis=0, dtype=np.float64)
+        return {"kind": "cell"}, numbers.astype("<f4").tobytes()
+
+
+def _is_question(content: Any) -> bool:
     """Whether `content` is a well-formed question; a page can send anything."""
-    if not isinstance(content, dict) or content.get("kind") != "want":
+    if not isinstance(content, dict) or content.get("kind") not in ("want", "cell"):
         return False
     number, names = content.get("id"), (content.get("photo"), content.get("layer"))
     return (
         type(number) is int
         and 0 <= number < _LARGEST_ID
         and all(isinstance(name, str) and len(name) <= _LONGEST_NAME for name in names)
+        and (content["kind"] == "want" or _is_block(content.get("block")))
     )
+
+
+def _is_block(block: Any) -> bool:
+    if not isinstance(block, list) or len(block) != 4 or any(type(at) is not int for at in block):
+        return False
+    left, top, right, bottom = block
+    return 0 <= left < right and 0 <= top < bottom

@@ -77,7 +77,7 @@ export function rangeHistogram(signal, choose) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const outline = document.createElementNS("http://www.w3.org/2000/svg", "path");
   svg.append(outline);
-  svg.setAttribute("class", "rw-outline");
+  svg.setAttribute("class", "rw-layer-line");
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("aria-hidden", "true");
   const shades = [0, 1].map(() => element("div", { class: "rw-histogram-shade" }));

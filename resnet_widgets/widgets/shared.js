@@ -124,7 +124,7 @@ export function throttle(task, signal) {
 /**
  * @typedef {import("./frame_store.js").Frame} Frame
  * @typedef {{ state: "empty" | "busy" } | { state: "error", message: string }
- *   | { state: "ready", frame: Frame }} FrameState
+ *   | { state: "ready", frame: Frame, store: any }} FrameState
  */
 
 /**
@@ -165,7 +165,7 @@ export async function followFrame({ model, host, signal }, show) {
     try {
       const frame = await reader.read(photo, layer);
       if (!frame) return;
-      state = { state: "ready", frame };
+      state = { state: "ready", frame, store };
     } catch (error) {
       state = { state: "error", message: /** @type {Error} */ (error).message };
     }

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -58,7 +59,12 @@ def site() -> Iterator[str]:
 def frame_for_page(array: Any) -> dict[str, Any]:
     """An activation as the stub kernel keeps it."""
     header, buffer = Frame.from_activation(array).to_message()
-    return {"shape": header["shape"], "data": base64.b64encode(buffer).decode()}
+    exact = np.asarray(array, "<f4").tobytes()
+    return {
+        "shape": header["shape"],
+        "data": base64.b64encode(buffer).decode(),
+        "exact": base64.b64encode(exact).decode(),
+    }
 
 
 def default_state(widget: type) -> dict[str, Any]:
@@ -92,6 +98,7 @@ def show(context: BrowserContext, site: str) -> Iterator[Callable[..., Page]]:
         frames: dict[str, Any] | None = None,
         *,
         width: int = 480,
+        exact: bool = False,
         others: dict[str, tuple[str, type, dict[str, Any]]] | None = None,
         **state: Any,
     ) -> Page:
@@ -102,7 +109,10 @@ def show(context: BrowserContext, site: str) -> Iterator[Callable[..., Page]]:
         page.goto(site)
         page.add_script_tag(path=_STUB, type="module")
         widgets = {
-            "store": {"module": "frame_store.js", "state": {"page_bytes": 64 * 2**20}},
+            "store": {
+                "module": "frame_store.js",
+                "state": {"page_bytes": 64 * 2**20, "has_exact": exact},
+            },
             "shown": {"module": module, "state": _state(widget, state)},
         }
         for name, (other_module, other, other_state) in (others or {}).items():

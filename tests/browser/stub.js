@@ -52,8 +52,8 @@ function makeModel(state, answer) {
 /**
  * @param {object} options
  * @param {Record<string, { module: string, state: object }>} options.widgets by name; `store` is one
- * @param {Record<string, { shape: number[], data: string } | { error: string }>} options.frames by
- *   `photo|layer`, data in base64
+ * @param {Record<string, { shape: number[], data: string, exact: string } | { error: string }>}
+ *   options.frames by `photo|layer`; `data`, the frame, and `exact`, the activation, in base64
  * @param {string} options.root name of the widget to draw
  * @param {number} options.width of its place in the page
  */
@@ -71,9 +71,16 @@ window.startWidgets = async ({ widgets, frames, root, width }) => {
     const header = { kind: "frame", id, photo, layer, shape: found.shape };
     model.receive(header, [new DataView(bytes.buffer)]);
   };
+  const replyCell = (model, { id, photo, layer, block }) => {
+    const { shape, exact } = frames[`${photo}|${layer}`];
+    const bytes = Uint8Array.from(atob(exact), (letter) => letter.charCodeAt(0));
+    const start = (block[1] * shape[1] + block[0]) * shape[2];
+    const vector = new Float32Array(bytes.buffer).slice(start, start + shape[2]);
+    model.receive({ kind: "cell", id, photo, layer, block }, [new DataView(vector.buffer)]);
+  };
   const answer = (model, want) => {
-    if (want.kind !== "want") return;
-    const now = () => reply(model, want);
+    if (want.kind !== "want" && want.kind !== "cell") return;
+    const now = () => (want.kind === "cell" ? replyCell : reply)(model, want);
     if (stub.holding) stub.held.push(now);
     else setTimeout(now);
   };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { createStore, Frame } from "../../resnet_widgets/widgets/frame_store.js";
 
 /** A message's buffer: `channels` planes of `height` × `width` bytes, all `code`. */
@@ -296,4 +296,53 @@ test("forgetting drops frames, asks again for what is on its way, and tells the 
   store.receive({ kind: "forget", photo: null }, []);
   assert.equal(store.peek("p", "b"), null);
   assert.deepEqual(told, ["other", "p"]);
+});
+
+test("a want that was lost is asked again, then given up with advice; a late answer is taken", async (context) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  context.after(() => mock.timers.reset());
+  const { store, asked, layers, answer } = setUp();
+  const view = new AbortController();
+  let told = 0;
+  store.onForget(() => told++, view.signal);
+  const reader = store.reader();
+  const read = reader.read("p", "a");
+  mock.timers.tick(8_000);
+  assert.deepEqual(layers(), ["a", "a"]);
+  assert.notEqual(asked[0].id, asked[1].id);
+  mock.timers.tick(52_000);
+  await assert.rejects(read, /not answered for a minute.*run the cell of this widget again/);
+  answer("a", { id: asked[0].id });
+  assert.equal(told, 1);
+  assert.equal((await reader.read("p", "a")).layer, "a");
+  assert.equal(layers().length, 2);
+  mock.timers.tick(100_000);
+  assert.equal(layers().length, 2);
+});
+
+test("a lost want does not keep a reader from another layer", async (context) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  context.after(() => mock.timers.reset());
+  const { store, layers, answer } = setUp();
+  const reader = store.reader();
+  reader.read("p", "lost");
+  const read = reader.read("p", "b");
+  assert.deepEqual(layers(), ["lost"]);
+  mock.timers.tick(8_000);
+  assert.deepEqual(layers(), ["lost", "lost", "b"]);
+  answer("b");
+  assert.equal((await read).layer, "b");
+});
+
+test("the first answer to a want that was asked twice is enough", async (context) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  context.after(() => mock.timers.reset());
+  const { store, asked, answer } = setUp();
+  const read = store.reader().read("p", "a");
+  mock.timers.tick(8_000);
+  answer("a", { id: asked[0].id });
+  assert.equal((await read).layer, "a");
+  answer("a");
+  mock.timers.tick(100_000);
+  assert.equal(asked.length, 2);
 });

@@ -138,17 +138,17 @@ function setUpFollow(state) {
   const model = makeModel({ store: "anywidget:s", photo: "p", layer: "a", ...state });
   const host = { getWidget: async () => ({ exports: store }) };
   const started = followFrame({ model, host, signal: end.signal }, (now) => shown.push(now));
-  return { model, reads, shown, end, started, forget: (photo) => forget(photo) };
+  return { model, store, reads, shown, end, started, forget: (photo) => forget(photo) };
 }
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
 test("a view follows photo and layer, with one read for both", async () => {
-  const { model, reads, shown, started } = setUpFollow();
+  const { model, store, reads, shown, started } = setUpFollow();
   assert.deepEqual(shown, [{ state: "busy" }]);
   await started;
   reads[0][2]("frame a");
   await settled();
-  assert.deepEqual(shown.at(-1), { state: "ready", frame: "frame a" });
+  assert.deepEqual(shown.at(-1), { state: "ready", frame: "frame a", store });
   model.set("photo", "q");
   model.set("layer", "b");
   await settled();

@@ -1,0 +1,170 @@
+// Cells that are pinned: their marks on the map, and the numbers of all channels at each of them.
+
+import { channelTrack } from "./channel_track.js";
+import { blockValue, cursorCells, placeBox, placeOf, readingValue } from "./cursor.js";
+import { channelOrder } from "./orders.js";
+import { element, onChange, setTrait } from "./shared.js";
+
+const MOST_PINS = 6;
+
+const samePin = (/** @type {number[]} */ one, /** @type {number[]} */ other) =>
+  one.every((edge, i) => Math.abs(edge - other[i]) < 1e-6);
+
+/**
+ * The pins with one more, or without it if it is there; of too many the oldest goes.
+ * @param {number[][]} pins
+ * @param {number[]} pin
+ */
+export function toggledPins(pins, pin) {
+  const rest = pins.filter((one) => !samePin(one, pin));
+  return rest.length < pins.length ? rest : [...rest, pin].slice(-MOST_PINS);
+}
+
+/** Sets the trait `pins`. */
+export function togglePin(/** @type {any} */ model, /** @type {number[]} */ pin) {
+  setTrait(model, "pins", toggledPins(model.get("pins"), pin));
+}
+
+/** Takes the pin at a place away; the newest where there is none. */
+export function unpin(/** @type {any} */ model, /** @type {number[]} */ at) {
+  const pins = /** @type {number[][]} */ (model.get("pins"));
+  const here = at.length === 4 ? pins.find((pin) => samePin(pin, at)) : undefined;
+  const gone = here ?? pins.at(-1);
+  if (gone) togglePin(model, gone);
+  return Boolean(gone);
+}
+
+/**
+ * Numbered boxes over a map, one a pin.
+ * @param {HTMLElement} area
+ * @param {any} model
+ * @param {AbortSignal} signal
+ */
+export function pinMarks(area, model, signal) {
+  const layer = element("div", { class: "rw-pin-marks", "aria-hidden": "true" });
+  area.append(layer);
+  const show = () => {
+    const pins = /** @type {number[][]} */ (model.get("pins"));
+    layer.replaceChildren(
+      ...pins.map((pin, i) => {
+        const box = element("div", { class: "rw-pin" }, element("b", { text: i + 1 }));
+        placeBox(box, pin);
+        return box;
+      }),
+    );
+  };
+  onChange(model, ["pins"], show, signal);
+  show();
+}
+
+/**
+ * A row for each pin: where it is, its number in the channel shown, and the bars of all channels, in
+ * the order of the slider; a bar leads to its channel.
+ * @param {any} model an ActivationMap's
+ * @param {AbortSignal} signal
+ */
+export function pinPanel(model, signal) {
+  const rows = element("div", { class: "rw-pins-rows" });
+  const title = element(
+    "div",
+    { class: "rw-title" },
+    element("span", { text: "Pinned cells" }),
+    element("span", { text: "all channels, in the order of the slider" }),
+  );
+  const node = element("div", { class: "rw-pins", hidden: true }, title, rows);
+  /** @type {import("./frame_store.js").Frame | null} */
+  let frame = null;
+  /** @type {any} */
+  let store = null;
+  /** @type {{ show: () => void, end: () => void }[]} */
+  const shown = [];
+
+  function pinRow(/** @type {number} */ index) {
+    const life = new AbortController();
+    const mine = AbortSignal.any([signal, life.signal]);
+    const track = channelTrack(mine, (channel) => setTrait(model, "channel", channel));
+    const place = element("span", { class: "rw-pin-place" });
+    const number = element("b", { class: "rw-pin-value" });
+    const remove = element("button", { type: "button", class: "rw-small", text: "×" });
+    const row = element(
+      "div",
+      { class: "rw-pin-row", role: "group" },
+      element("span", { class: "rw-pin-number", text: index + 1, "aria-hidden": "true" }),
+      element("span", { class: "rw-pin-text" }, place, number),
+      track.node,
+      remove,
+    );
+    rows.append(row);
+    const pinNow = () => model.get("pins")[index];
+    const exact = store?.cells?.(() => draw(), mine) ?? (() => null);
+    const onKey = (/** @type {KeyboardEvent} */ event) => {
+      if (event.key !== "Delete" && event.key !== "Backspace") return;
+      event.preventDefault();
+      drop();
+    };
+    function drop() {
+      const next = rows.children[index + 1] ?? rows.children[index - 1];
+      togglePin(model, pinNow());
+      /** @type {HTMLElement | null | undefined} */ (next?.querySelector("button"))?.focus();
+    }
+    remove.addEventListener("click", drop, { signal: mine });
+    row.addEventListener("keydown", onKey, { signal: mine });
+
+    function draw() {
+      if (!frame) return;
+      const pin = pinNow();
+      if (!pin) return;
+      const block = cursorCells(pin, frame.width, frame.height);
+      const vector = exact(model.get("photo"), frame.layer, block);
+      const known = frame;
+      const values =
+        vector ??
+        Float32Array.from({ length: frame.channels }, (_, c) => blockValue(known, c, block));
+      const channel = Math.min(model.get("channel"), frame.channels - 1);
+      const value = readingValue(frame, channel, block, vector);
+      place.textContent = placeOf(block);
+      number.textContent = value;
+      number.title = vector ? "Exact" : "From a byte: within 1/504 of the channel's range";
+      row.setAttribute("aria-label", `Pin ${index + 1}, ${placeOf(block)}`);
+      remove.setAttribute("aria-label", `Unpin ${placeOf(block)}`);
+      remove.title = "Unpin (Delete)";
+      track.show({
+        channels: channelOrder(frame, model.get("order"), model.get("reference")),
+        values,
+        channel,
+        label: `Channel at ${placeOf(block)}`,
+        text: `channel ${channel}, ${value}`,
+      });
+    }
+    return {
+      show: draw,
+      end() {
+        life.abort();
+        row.remove();
+      },
+    };
+  }
+
+  function show() {
+    const pins = model.get("pins");
+    node.hidden = !frame || frame.isVector || pins.length === 0;
+    for (const row of shown.splice(node.hidden ? 0 : pins.length)) row.end();
+    if (node.hidden) return;
+    while (shown.length < pins.length) shown.push(pinRow(shown.length));
+    for (const row of shown) row.show();
+  }
+
+  onChange(model, ["pins", "channel", "order", "reference"], show, signal);
+  return {
+    node,
+    /**
+     * @param {import("./frame_store.js").Frame | null} next
+     * @param {any} [from] the store it is from
+     */
+    show(next, from) {
+      frame = next;
+      store = from ?? store;
+      show();
+    },
+  };
+}
