@@ -202,12 +202,12 @@ export function channelPicture(model, signal) {
     reading,
     /**
      * @param {Frame} next
-     * @param {any} from the store it is from
+     * @param {any} [from] the store it is from, if that has exact numbers for it
      */
     show(next, from) {
       frame = next;
-      if (from !== store) exact = from.cells(read, signal);
-      store = from;
+      if (from && from !== store) exact = from.cells(read, signal);
+      store = from ?? store;
       paint();
     },
   };
