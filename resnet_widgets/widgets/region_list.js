@@ -103,7 +103,9 @@ export function best(scores, n) {
  * @param {AbortSignal} options.signal
  */
 export function regionList({ model, map, host, signal }) {
-  const facts = element("span");
+  const facts = element("span", {
+    title: "Mean inside less mean outside, in standard deviations of the channel",
+  });
   const clear = element("button", { type: "button", class: "rw-quiet", text: "Clear" });
   const list = element("div", {
     class: "rw-region-list",
@@ -176,7 +178,7 @@ export function regionList({ model, map, host, signal }) {
       : found
         ? "No channel of this layer has only finite values."
         : "The region is the whole picture: there is no rest to compare it with.";
-    facts.textContent = note.hidden ? "standard deviations above the rest" : "";
+    facts.textContent = note.hidden ? "std above the rest" : "";
     for (const [i, tile] of tiles.entries()) {
       tile.node.hidden = i >= channels.length;
       tile.channel = channels[i];

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import traitlets
 from playwright.sync_api import expect
+from stub_comm import StubComm
 
 from resnet_widgets.widgets import ActivationMap, ChannelSlider, StageViewer
 
@@ -189,3 +191,37 @@ def test_four_columns_are_two_by_two_where_there_is_little_room(show_stages, wid
 def test_without_layers_it_says_so(show_stages):
     page = show_stages([])
     expect(page.get_by_text("No layers to compare")).to_be_visible()
+
+
+def test_columns_are_added_moved_and_removed(show_stages):
+    page = show_stages(LAYERS[:3], selected=LAYERS[3], channel=7)
+    first = page.locator(".rw-stage").first
+    first.hover()
+    first.get_by_role("button", name="Move conv2 to the right").click()
+    assert trait(page, "layers") == [LAYERS[1], LAYERS[0], LAYERS[2]]
+    assert trait(page, "channels") == [2, 1, 3]
+    # The hand goes with the column.
+    page.keyboard.press("Enter")
+    assert trait(page, "layers") == [LAYERS[1], LAYERS[2], LAYERS[0]]
+    page.get_by_role("button", name="Remove conv4").press("Enter")
+    assert trait(page, "layers") == [LAYERS[1], LAYERS[0]]
+    page.get_by_role("button", name=f"Add {LAYERS[3]} as a column").click()
+    assert trait(page, "layers") == [LAYERS[1], LAYERS[0], LAYERS[3]]
+    assert trait(page, "channels") == [2, 1, 7]
+    update = "(layers) => stub.models.shown.update({ layers })"
+    page.evaluate(update, [LAYERS[0]] * 12)
+    expect(page.get_by_role("button", name="room for 12 columns")).to_be_disabled()
+
+
+def test_what_a_page_may_make_of_the_columns():
+    viewer = StageViewer(store=None)
+    comm = StubComm(viewer)
+    comm.page_sets(layers=["a", "b"], channels=[1, 2])
+    assert (viewer.layers, viewer.channels) == (["a", "b"], [1, 2])
+    for wrong in (["a"] * 13, ["a", 3], ["x" * 2000], "ab", None):
+        comm.page_sets(layers=wrong)
+        assert viewer.layers == ["a", "b"]
+    comm.page_sets(channels=["1", 2])
+    assert viewer.channels == [1, 2]
+    with pytest.raises(traitlets.TraitError, match="at most 12 paths"):
+        viewer.layers = ["a"] * 13
