@@ -145,8 +145,7 @@ def test_sees_a_cat(model):
     photo = load_image(skimage.data.chelsea(), size=(128, 128))
     shares = model(preprocess(photo.array.copy()), training=False).numpy()[0]
     assert shares.sum() == pytest.approx(1, abs=1e-5)
-    likeliest = [mini.MINI_LABELS[i] for i in np.argsort(-shares)[:3]]
-    assert "cat" in likeliest
+    assert mini.MINI_LABELS[shares.argmax()] == "cat"
 
 
 def test_first_filters_are_smooth(model):

@@ -30,7 +30,7 @@ MINI_LABELS = (
 )
 MINI_SIDE = 128
 WEIGHTS = files("resnet_widgets") / "weights" / "mini.npz"
-SHA256 = "a35914cbde7b5a12e32f14417e0bba619d6bfbe206a6a20250c0a2e94a8c49b9"
+SHA256 = "58d16080f3741c9366e9568b5704457f77757f2d25de270c9f90ad74cf7d64b2"
 
 # (first 1×1 and 3×3 channels, blocks, stride of the first block) of conv2 … conv5. ResNet50 has
 # 64, 128, 256 and 512 channels here.
