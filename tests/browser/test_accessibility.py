@@ -1,4 +1,4 @@
-"""Every widget under axe-core, light and dark: not one violation."""
+"""Every widget and the whole explorer under axe-core, light and dark: not one violation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from resnet_widgets.widgets import (
     ActivationMap,
@@ -15,6 +16,7 @@ from resnet_widgets.widgets import (
     StageViewer,
 )
 
+from .test_explorer import STAGES, show_explorer, wait_shown  # noqa: F401
 from .test_layer_tree import OUT
 from .test_layer_tree import ROWS as TREE_ROWS
 
@@ -99,6 +101,39 @@ def test_stages(show):
         sliders=["anywidget:slider0", "anywidget:slider1"],
     )
     page.wait_for_selector(".rw-stage canvas[data-shown]")
+    assert audit(page) == []
+
+
+@pytest.mark.parametrize("width", [480, 1000])
+def test_the_explorer(show_explorer, width):  # noqa: F811
+    page = show_explorer(
+        width=width,
+        rows=TREE_ROWS[:2] + [{**TREE_ROWS[2], "path": path} for path in STAGES],
+        cursor=[0, 0, 0.25, 0.25],
+    )
+    wait_shown(page, "conv2_block1_out", 2)
+    assert audit(page) == []
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"photo": "", "layer": "", "picture": {}, "predictions": []},
+        {"rows": [], "photo": "", "layer": "", "status": "Loading …", "progress": 0.5},
+        {"rows": [], "photo": "", "layer": "", "status": "", "stopped": True, "error": "No model."},
+    ],
+    ids=["no photo", "waiting", "stopped"],
+)
+def test_the_explorer_before_there_is_something_to_see(show_explorer, state):  # noqa: F811
+    assert audit(show_explorer(**state)) == []
+
+
+def test_the_help_card(show_explorer):  # noqa: F811
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    page.locator(".rw-explorer").focus()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
     assert audit(page) == []
 
 
