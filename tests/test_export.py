@@ -144,7 +144,10 @@ def test_what_is_on_show_goes_along(explorer, tmp_path):
 def test_it_says_how_large_it_is(explorer, tmp_path):
     saved = explorer.to_html(str(tmp_path / "page.html"))
     assert saved.nbytes == saved.path.stat().st_size
-    assert repr(saved).endswith(f"page.html: 0.2 MB, 5 of {len(explorer.cache.layers)} layers>")
+    megabytes = f"{saved.nbytes / 1e6:.1f} MB"
+    expected = f"page.html: {megabytes}, 5 of {len(explorer.cache.layers)} layers>"
+    assert repr(saved).endswith(expected)
+    assert saved.nbytes < 500_000
 
 
 def test_the_page_has_no_trace_of_the_cache_or_of_errors(explorer, tmp_path):
