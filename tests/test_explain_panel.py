@@ -92,7 +92,9 @@ def test_edits_change_predictions_and_maps(page):
     explorer.edits = [Mute("conv3_block1_out", [0, 1, 2])]
     page.settle(lambda: explorer.photo != photo and explorer.predictions != before)
     run = explorer.cache.run(PHOTO, explorer.edits)
-    assert explorer.predictions == [[s.label, s.probability] for s in run.scores()]
+    for (label, probability), score in zip(explorer.predictions, run.scores(), strict=True):
+        assert label == score.label
+        assert probability == pytest.approx(score.probability, rel=1e-4)
     for child in (explorer.map, explorer.grid, explorer.slider, explorer.stages, explorer.why):
         assert child.photo == explorer.photo == explorer.cache.key(run)
     frame = explorer._frame(explorer.photo, "conv3_block1_out")

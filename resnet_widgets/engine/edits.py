@@ -213,6 +213,11 @@ def edit_from_dict(data: Mapping[str, Any]) -> Edit:
             f"Received: {data!r}"
         )
     values = {name: value for name, value in data.items() if name != "kind"}
+    if not isinstance(values.get("layer"), str):
+        raise ValueError(
+            f"`data` does not describe a {kind!r} edit: `layer` must be the path of a layer. "
+            f"Received: {data!r}"
+        )
     try:
         return _KINDS[kind](**values)
     except TypeError as error:

@@ -101,13 +101,13 @@ export function camSection(panel) {
   async function computeNow() {
     run.node.hidden = method.value !== "score-cam";
     run.set(true);
-    picture.setPhoto(await panel.picture());
     const options = {
       layer: model.get("layer"),
       method: method.value,
       target: model.get("target"),
     };
     try {
+      picture.setPhoto(await panel.picture());
       const answer = await panel.ask("cam", options, run.progress);
       if (!answer) return;
       cam = answer.data;
