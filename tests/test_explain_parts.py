@@ -163,6 +163,13 @@ def test_a_picture_grows_until_it_pleases(cache):
     )
 
 
+def test_a_channel_that_is_dead_at_first_comes_to_life(cache):
+    layer, channel = "conv5_block3_out", 136
+    dream = explain.visualise(cache, layer, channel, steps=16, seed=1)
+    assert dream.scores[0] == 0
+    assert dream.scores[-1] > 0
+
+
 def test_a_preprocessing_that_has_no_gradient_is_refused():
     inputs = keras.Input((16, 16, 3))
     model = keras.Model(inputs, keras.layers.Conv2D(4, 3, name="a")(inputs))

@@ -101,7 +101,7 @@ def blocks_of(graph: LayerGraph) -> dict[str, tuple[str, str, str, str]]:
         if _steps_from(graph, start, first) > _steps_from(graph, start, second):
             first, second = second, first
         after = [other for other in graph if layer.path in other.inputs]
-        relu = after[0].path if len(after) == 1 and _is_relu(graph, after[0].path) else ""
+        relu = after[0].path if len(after) == 1 and is_relu(graph, after[0].path) else ""
         found[layer.block] = (first, second, layer.path, relu)
     return found
 
@@ -191,7 +191,7 @@ def site_paths(graph: LayerGraph, layer: str) -> tuple[str, str, str]:
     path = graph.find(layer).path
     while path and not isinstance(_operation(graph, path), keras.layers.Conv2D):
         inputs = graph.find(path).inputs
-        follows = _is_relu(graph, path) or _is_norm(graph, path)
+        follows = is_relu(graph, path) or _is_norm(graph, path)
         path = inputs[0] if follows and len(inputs) == 1 else ""
     if not path:
         raise ValueError(
@@ -199,7 +199,7 @@ def site_paths(graph: LayerGraph, layer: str) -> tuple[str, str, str]:
             f"Received: layer={layer!r}"
         )
     bn = _only_follower(graph, path, _is_norm)
-    return path, bn, _only_follower(graph, bn or path, _is_relu)
+    return path, bn, _only_follower(graph, bn or path, is_relu)
 
 
 def _operation(graph: LayerGraph, path: str) -> Any:
@@ -210,7 +210,8 @@ def _is_norm(graph: LayerGraph, path: str) -> bool:
     return isinstance(_operation(graph, path), keras.layers.BatchNormalization)
 
 
-def _is_relu(graph: LayerGraph, path: str) -> bool:
+def is_relu(graph: LayerGraph, path: str) -> bool:
+    """Whether the layer at `path` is a ReLU by itself."""
     operation = _operation(graph, path)
     if isinstance(operation, keras.layers.ReLU):
         return True

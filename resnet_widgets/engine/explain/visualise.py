@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from ..download import Progress
 from .pace import Pace
+from .residual import is_relu
 
 if TYPE_CHECKING:
     from ..activations import ActivationCache
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 _COLOURS = np.array([[1, 1, 1], [1, 0, -1], [-0.5, 1, -0.5]], np.float32)
 _COLOURS /= np.linalg.norm(_COLOURS, axis=1, keepdims=True)
 _COLOURS *= np.array([[1.0], [0.35], [0.2]], np.float32)
+
+# How much a number below a ReLU counts beside one above it.
+_REVIVAL = 0.1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -97,8 +101,8 @@ def visualise(
             picture = painter.paint()
             if robust:
                 picture = _moved(picture, transform)
-            score = objective(to_input(picture))
-            loss = -score
+            score, revival = objective(to_input(picture))
+            loss = -score - revival
         optimizer.apply_gradients([(tape.gradient(loss, painter.spectrum), painter.spectrum)])
         return score
 
@@ -145,16 +149,25 @@ class _Painter:
         return np.rint(255 * np.asarray(self.paint()[0])).astype(np.uint8)
 
 
-def _objective(cache: ActivationCache, path: str, channel: int) -> Callable[[tf.Tensor], tf.Tensor]:
-    """What to maximise: the mean of a channel, or a logit."""
+def _objective(
+    cache: ActivationCache, path: str, channel: int
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """What to maximise: the mean of a channel, or a logit; and what brings a dead channel to life.
+
+    Where a ReLU gives zero everywhere it has no gradient, so what it takes, as far as that is
+    below zero, counts a little, too.
+    """
     graph = cache.graph
     head = cache.head if path == graph.output else None
     end = head.source if head else path
     before, source = graph.before(end), graph.layers[0].path
+    into = graph.find(path).inputs[0] if before and is_relu(graph, path) else ""
 
-    def score(x: tf.Tensor) -> tf.Tensor:
-        value = graph.run(before, source, x, [end])[end]
-        return tf.reduce_mean((head.logits(value) if head else value)[..., channel])
+    def score(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        values = graph.run(before, source, x, [end, into] if into else [end])
+        value = head.logits(values[end]) if head else values[end]
+        below = tf.minimum(values[into][..., channel], 0) if into else tf.zeros(1)
+        return tf.reduce_mean(value[..., channel]), _REVIVAL * tf.reduce_mean(below)
 
     return score
 
