@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -23,6 +23,8 @@ MAX_PIXELS = 50_000_000
 # JPEGs whose two sides are at least twice this are decoded at 1/2, 1/4 or 1/8: much less memory,
 # and still far more pixels than any model sees.
 DRAFT_SIDE = 2048
+# Pictures are converted in strips of about this many pixels.
+_STRIP_PIXELS = 2**20
 # Bicubic, which Pillow antialiases when it shrinks. Lanczos is as sharp but leaves wider ripples
 # beside hard edges, and a first layer made of edge detectors would show them as content.
 RESAMPLING = Image.Resampling.BICUBIC
@@ -210,12 +212,43 @@ def _from_pil(image: Image.Image, notes: list[str]) -> np.ndarray:
     if getattr(image, "is_animated", False):
         frame = image.tell() + 1
         notes.append(f"only {'the first' if frame == 1 else f'frame {frame}'} of several frames")
-    image = ImageOps.exif_transpose(image)
+    image.load()
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        return _colours(_to_bytes(np.asarray(image), notes))
-    if image.has_transparency_data:
-        return _colours(np.asarray(image.convert("RGBA")))
-    return np.asarray(image.convert("RGB"))
+        whole = _in_strips(image.size, lambda top, bottom: np.asarray(_rows(image, top, bottom)))
+        return _colours(_to_bytes(whole, notes))
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    return _in_strips(
+        image.size,
+        lambda top, bottom: _colours(np.asarray(_rows(image, top, bottom).convert(mode))),
+    )
+
+
+def _rows(image: Image.Image, top: int, bottom: int) -> Image.Image:
+    return image.crop((0, top, image.width, bottom))
+
+
+def _in_strips(size: tuple[int, int], make: Callable[[int, int], np.ndarray]) -> np.ndarray:
+    """The array whose rows `top` to `bottom` are `make(top, bottom)`, made a few at a time.
+
+    All at once, what is needed between a picture and its pixels would be gigabytes.
+
+    Args:
+        size: `(width, height)`, as Pillow has it.
+        make: Returns that part of the array.
+    """
+    width, height = size
+    rows = max(1, _STRIP_PIXELS // width)
+    first = make(0, min(rows, height))
+    if rows >= height:
+        return first
+    result = np.empty((height, *first.shape[1:]), first.dtype)
+    result[:rows] = first
+    for top in range(rows, height, rows):
+        bottom = min(top + rows, height)
+        result[top:bottom] = make(top, bottom)
+    return result
 
 
 def _one_picture(array: np.ndarray) -> np.ndarray:
@@ -260,29 +293,41 @@ def _to_bytes(array: np.ndarray, notes: list[str]) -> np.ndarray:
             if high <= 255:
                 return array.astype(np.uint8)
             notes.append(f"integers up to {high} taken as 16-bit")
-        return np.rint(array / np.float32(257)).astype(np.uint8)
+        return _converted(array, lambda part: np.rint(part / np.float32(257)))
     return _floats_to_bytes(array, notes)
 
 
+def _converted(array: np.ndarray, convert: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """`convert(array)` as `uint8`, a few rows at a time."""
+    height, width = array.shape[:2]
+    return _in_strips(
+        (width, height), lambda top, bottom: convert(array[top:bottom]).astype(np.uint8)
+    )
+
+
 def _floats_to_bytes(array: np.ndarray, notes: list[str]) -> np.ndarray:
+    def as_float32(part: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):  # numbers beyond its range are infinite, and refused
+            return part.astype(np.float32)
+
     try:
         # bfloat16 and the float8 types are no NumPy floats, but they convert.
         if array.dtype.kind not in "fV" or array.dtype.names:
             raise TypeError
-        values = array.astype(np.float32)
+        as_float32(array[:1])
     except (TypeError, ValueError):
         raise ImageError(
             "`source` should hold bool, integer or float values. "
             f"Received: dtype {array.dtype}, shape {array.shape}"
         ) from None
-    bad = ~np.isfinite(values)
+    bad = _converted(array, lambda part: ~np.isfinite(as_float32(part)))
     if bad.any():
         first = tuple(int(i) for i in np.unravel_index(bad.argmax(), bad.shape))
         raise ImageError(
             "`source` should hold finite numbers: replace the others, e.g. with np.nan_to_num. "
-            f"Received: {int(bad.sum())} NaN or infinite values, the first at {first}"
+            f"Received: {np.count_nonzero(bad)} NaN or infinite values, the first at {first}"
         )
-    low, high = float(values.min()), float(values.max())
+    low, high = float(array.min()), float(array.max())
     rounding = 1e-5  # what float arithmetic may leave below 0 or above 1 and 255
     if low < -rounding:
         raise ImageError(
@@ -292,14 +337,14 @@ def _floats_to_bytes(array: np.ndarray, notes: list[str]) -> np.ndarray:
         )
     if high <= 1 + rounding:
         notes.append("floats 0…1, multiplied by 255")
-        values = values * 255
-    elif high > 255 * (1 + rounding):
+        return _converted(array, lambda part: np.rint(as_float32(part) * 255))
+    if high > 255 * (1 + rounding):
         raise ImageError(
             f"Floats should be 0…1 or 0…255: rescale them. Received: values {low:g}…{high:g}"
         )
-    elif high <= 2:
+    if high <= 2:
         notes.append(f"floats up to {high:g} taken as 0…255, nearly black")
-    return np.rint(values).astype(np.uint8)
+    return _converted(array, lambda part: np.rint(as_float32(part)))
 
 
 def _colours(array: np.ndarray) -> np.ndarray:
@@ -323,8 +368,10 @@ def _fit(
     used_width = min(width, max(1, round(height * size[1] / size[0])))
     left, top = (width - used_width) // 2, (height - used_height) // 2
     box = (left, top, left + used_width, top + used_height)
-    part = np.ascontiguousarray(original[box[1] : box[3], box[0] : box[2]])
-    pixels = np.array(Image.fromarray(part).resize((size[1], size[0]), RESAMPLING))
+    part = original[box[1] : box[3], box[0] : box[2]]
+    # One colour after the other: Pillow takes four bytes for a pixel of three.
+    planes = (Image.fromarray(np.ascontiguousarray(part[..., i])) for i in range(3))
+    pixels = np.stack([p.resize((size[1], size[0]), RESAMPLING) for p in planes], axis=-1)
     return InputImage(source, original, box, _frozen(pixels), notes)
 
 
