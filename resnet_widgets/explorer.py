@@ -189,6 +189,7 @@ class Explorer(Widget):
         self._first_layer = layer
         self._photos: OrderedDict[str, _Photo] = OrderedDict()
         self._traced = False
+        self._generation = 0
         self._samples = _sample_photos()
         self._explainer = Explainer(self._looked_at)
         store = FrameStore(self._frame, exact=self._exact)
@@ -261,6 +262,15 @@ class Explorer(Widget):
             self.cache = self._given_cache = self._model = None
             self.image = self.compare = None
             super().close()
+
+    def refresh(self) -> None:
+        """Computes everything anew, for instance after a step of training.
+
+        New weights are also noticed by themselves, when the next layer is chosen.
+        """
+        if self.cache is not None:
+            self.cache.clear()
+            self._submit(self._follow_weights, "weights")
 
     # -- what the user can save --------------------------------------------------------------------
 
@@ -453,6 +463,7 @@ class Explorer(Widget):
         if self.cache is None or not self.layer:
             return
         self.map.labels = list(self.cache.labels(self.layer) or ())
+        self._submit(self._follow_weights, "weights")
         # The new layer may have fewer channels.
         self.channel = self.channel
 
@@ -642,6 +653,7 @@ class Explorer(Widget):
             # Closed meanwhile? Under the lock, so that it cannot be closed half-way.
             task.check()
             self.cache = cache
+            self._generation = cache.generation
             about = cache.about
             self.about = {"title": about.title, "note": about.note, "size": [*cache.input_size]}
             self.tree.layers = [layer.to_row() for layer in cache.layers]
@@ -704,6 +716,14 @@ class Explorer(Widget):
         fitted = image.fit(self.cache.input_size)
         kept = self._photos.get(fitted.digest)
         return kept if kept is not None and kept.image is fitted else _Photo.of(fitted)
+
+    def _follow_weights(self, task: Task) -> None:
+        """Looks at the photo again if the page may hold what older weights gave."""
+        if self.cache is None or self.cache.generation == self._generation:
+            return
+        self._generation = self.cache.generation
+        self.store.forget()
+        self._look(task)
 
     def _trace_ahead(self, image: InputImage | EditedRun) -> None:
         """Runs each piece once, whenever nothing else is asked for.

@@ -20,6 +20,7 @@ from .graph import LayerGraph, LayerInfo, Piece, read_layers
 from .head import Head, head_of
 from .images import InputImage, load_image
 from .models import describe, load_model
+from .watch import WeightsWatch
 
 MIB = 2**20
 
@@ -70,7 +71,8 @@ class ActivationCache:
     within `max_bytes`: insides of pieces go first, outputs of pieces last, each in the order they
     were last used.
 
-    All methods may be called from any thread.
+    Weights may change, by training or by hand: the cache notices at the next question, and
+    forgets what the old ones gave. All methods may be called from any thread.
 
     Args:
         model: A `keras.Model`, or what `load_model` takes.
@@ -110,6 +112,9 @@ class ActivationCache:
         self._counting = threading.Lock()
         self._hits = self._misses = self._surveys = self._pieces = 0
         self._closed = False
+        self._weights = WeightsWatch(self.model)
+        self._noticing = threading.Lock()
+        self._generation = 0
 
     def __repr__(self) -> str:
         info = self.info()
@@ -293,6 +298,7 @@ class ActivationCache:
 
     def cached(self, image: Any, *, preprocess: bool = True) -> frozenset[str]:
         """Paths of the layers whose activations for `image` are in memory now."""
+        self._notice_new_weights()
         return self._store.paths(self._photo(image, preprocess).key)
 
     def key(self, image: Any) -> str:
@@ -310,12 +316,20 @@ class ActivationCache:
         )
 
     def clear(self) -> None:
-        """Forgets all activations. Do this after the model's weights have changed.
+        """Forgets all activations.
 
-        Waits for a computation that is running, which may still use the old weights.
+        New weights are noticed without it; do this after a change of the model's layers. Waits for
+        a computation that is running.
         """
         with self._computing:
+            self._generation += 1
             self._store.clear()
+
+    @property
+    def generation(self) -> int:
+        """How often everything was forgotten, by `clear` or because the weights have changed."""
+        self._notice_new_weights()
+        return self._generation
 
     def close(self) -> None:
         """Gives all memory back; the cache cannot be used again."""
@@ -359,7 +373,14 @@ class ActivationCache:
 
     # -- computing ---------------------------------------------------------------------------------
 
+    def _notice_new_weights(self) -> None:
+        # Under a lock: whoever asks meanwhile must not get what is about to be forgotten.
+        with self._noticing:
+            if self._weights.changed():
+                self.clear()
+
     def _tensors(self, photo: _Photo, paths: Iterable[str]) -> dict[str, tf.Tensor]:
+        self._notice_new_weights()
         wanted = dict.fromkeys(paths)
         found = self._store.get(photo.key, wanted)
         if len(found) < len(wanted):

@@ -1,0 +1,157 @@
+"""Random users of one cache: its bytes stay within their limit, its numbers are the model's."""
+
+from __future__ import annotations
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from resnet_widgets.engine.activations import ActivationCache
+
+PHOTOS = np.random.default_rng(8).integers(0, 256, (6, 16, 16, 3), np.uint8)
+
+
+def tiny_resnet():
+    """Stem, three residual blocks, head; the insides of a block are larger than its end."""
+    keras.utils.set_random_seed(8)
+    x = inputs = keras.Input((16, 16, 3))
+    x = keras.layers.Conv2D(6, 3, padding="same", activation="relu", name="conv1_relu")(x)
+    for number in (2, 3, 4):
+        name = f"conv{number}_block1"
+        side = keras.layers.Conv2D(6, 1, strides=2, name=f"{name}_0_conv")(x)
+        x = keras.layers.Conv2D(12, 3, strides=2, padding="same", name=f"{name}_1_conv")(x)
+        x = keras.layers.BatchNormalization(name=f"{name}_1_bn")(x)
+        x = keras.layers.Conv2D(6, 1, name=f"{name}_2_conv")(x)
+        x = keras.layers.Add(name=f"{name}_add")([x, side])
+        x = keras.layers.ReLU(name=f"{name}_out")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax", name="predictions")(x))
+
+
+MODEL = tiny_resnet()
+WEIGHTS = MODEL.get_weights()
+LAYERS = [layer.name for layer in MODEL.layers]
+EVERYTHING = keras.Model(MODEL.input, [layer.output for layer in MODEL.layers])
+
+
+class Cache(RuleBasedStateMachine):
+    """What a program may do with a cache, in any order."""
+
+    photo = st.integers(0, len(PHOTOS) - 1)
+    layer = st.sampled_from(LAYERS)
+
+    @initialize(max_bytes=st.sampled_from([0, 1, 3000, 10_000, 40_000, 200_000, 10**7]))
+    def begin(self, max_bytes):
+        MODEL.set_weights(WEIGHTS)
+        self.cache = ActivationCache(MODEL, max_bytes=max_bytes)
+        self.expected = functools.cache(
+            lambda photo: dict(
+                zip(LAYERS, EVERYTHING(PHOTOS[[photo]].astype(np.float32)), strict=True)
+            )
+        )
+
+    def check(self, photo, layer, array, tolerance=1e-5):
+        expected = self.expected(photo)[layer][0]
+        np.testing.assert_allclose(array, expected, atol=tolerance, err_msg=layer)
+        assert not array.flags.writeable
+
+    @rule(photo=photo, layer=layer)
+    def ask_for_a_layer(self, photo, layer):
+        self.check(photo, layer, self.cache.activation(PHOTOS[photo], layer))
+
+    @rule(photo=photo, layers=st.lists(layer, max_size=6))
+    def ask_for_several(self, photo, layers):
+        found = self.cache.activations(PHOTOS[photo], layers)
+        assert set(found) == set(layers)
+        for layer, array in found.items():
+            self.check(photo, layer, array)
+
+    @rule(photo=photo)
+    def ask_for_all(self, photo):
+        for layer, array in self.cache.activations(PHOTOS[photo], LAYERS).items():
+            self.check(photo, layer, array)
+
+    @rule(photo=photo)
+    def ask_for_stages_and_predictions(self, photo):
+        for layer, array in self.cache.stages(PHOTOS[photo]).items():
+            self.check(photo, layer, array)
+        best = self.cache.predictions(PHOTOS[photo], top=1)[0]
+        expected = self.expected(photo)["predictions"][0]
+        assert abs(best.probability - float(np.max(expected))) < 1e-5
+
+    @rule(photos=st.lists(photo, min_size=1, max_size=4), layer=layer)
+    def ask_for_a_batch(self, photos, layer):
+        batch = self.cache.activation(PHOTOS[photos], layer)
+        assert len(batch) == len(photos)
+        for photo, array in zip(photos, batch, strict=True):
+            self.check(photo, layer, array)
+
+    @rule(photo=photo, layer=layer)
+    def ask_without_preprocessing(self, photo, layer):
+        array = np.asarray(
+            self.cache.activation(PHOTOS[photo].astype(np.float32), layer, preprocess=False)
+        )
+        np.testing.assert_allclose(
+            array, self.raw(photo)[LAYERS.index(layer)][0], atol=1e-5, err_msg=layer
+        )
+
+    @staticmethod
+    def raw(photo):
+        return EVERYTHING(PHOTOS[[photo]].astype(np.float32))
+
+    @rule(photo=photo, layer=layer)
+    def keep_what_was_given(self, photo, layer):
+        """An array stays as it was, whatever the cache forgets or computes afterwards."""
+        array = self.cache.activation(PHOTOS[photo], layer)
+        copy = array.copy()
+        self.cache.clear()
+        self.cache.activations(PHOTOS[(photo + 1) % len(PHOTOS)], LAYERS)
+        np.testing.assert_array_equal(array, copy)
+
+    @rule(nonsense=st.sampled_from(["no such layer", "", "conv2_block1"]))
+    def ask_for_what_is_not_there(self, nonsense):
+        before = self.cache.info()
+        with pytest.raises(ValueError, match="No such layer"):
+            self.cache.activation(PHOTOS[0], nonsense)
+        assert self.cache.info() == before
+
+    @rule()
+    def clear(self):
+        self.cache.clear()
+        assert self.cache.info().nbytes == 0
+
+    @rule(layer=st.sampled_from([layer for layer in MODEL.layers if layer.weights]))
+    def change_a_weight(self, layer):
+        """As a step of training does: only what is asked for afterwards counts."""
+        layer.set_weights([w * 0.9 + 0.01 for w in layer.get_weights()])
+        self.expected.cache_clear()
+
+    @rule(photo=photo)
+    def ask_what_is_there(self, photo):
+        assert self.cache.cached(PHOTOS[photo]) <= set(LAYERS)
+
+    @precondition(lambda self: hasattr(self, "cache"))
+    @invariant()
+    def bytes_are_within_the_limit(self):
+        info = self.cache.info()
+        store = self.cache._store
+        held = [
+            int(tensor.shape.num_elements()) * tensor.dtype.size
+            for shelf in (store._lasting, store._passing)
+            for tensor in shelf.tensors.values()
+        ]
+        assert sum(held) == info.nbytes <= info.max_bytes
+
+    def teardown(self):
+        if hasattr(self, "cache"):
+            self.cache.close()
+            assert self.cache.info().nbytes == 0
+
+
+Cache.TestCase.settings = settings(max_examples=6, stateful_step_count=25, deadline=None)
+TestCache = Cache.TestCase
