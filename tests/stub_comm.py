@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import ipywidgets
@@ -24,6 +25,7 @@ class StubComm:
         self._receive = receive
 
     def send(self, data: Any = None, metadata: Any = None, buffers: Any = None) -> None:
+        json.dumps(data, allow_nan=False)  # what a comm cannot send is an error here too
         self.sent.append((data, list(buffers or ())))
 
     def close(self, *args: Any, **kwargs: Any) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import anywidget
 import traitlets
+from ipywidgets.widgets.trait_types import InstanceDict
+from ipywidgets.widgets.widget import JUPYTER_WIDGETS_ECHO
 
 # In which channels can stand; what each means is in `orders.js`.
 ORDERS = ("index", "strength", "maximum", "variance", "zeros", "similarity")
@@ -80,24 +82,50 @@ class Widget(anywidget.AnyWidget):
         super().__init__(**kwargs)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Takes over what the page has set, as far as `accepts` says it may.
+        """Takes over what the page has set, as far as `accepts` says it may and the traits agree.
 
         A page cannot be answered with an exception, and everything it sends could be made up. Of
         what it may not set it gets the kernel's own value back, so that both sides agree.
         """
         with traits_lock:
             known = {name: value for name, value in sync_data.items() if self.has_trait(name)}
-            refused = {name for name, value in known.items() if not self.accepts(name, value)}
-            super().set_state({**known, **{name: getattr(self, name) for name in refused}})
+            taken = {name: v for name, v in known.items() if self._may_take(name, v)}
+            super().set_state(taken)
+            refused = set(known) - set(taken)
             if refused:
+                self._echo(refused)
                 self.send_state(refused)
+
+    def _may_take(self, name: str, value: Any) -> bool:
+        if name not in self.keys or not self.accepts(name, value):
+            return False
+        trait = self.traits()[name]
+        try:
+            from_json = trait.metadata.get("from_json", self._trait_from_json)
+            trait._validate(self, from_json(value, self))
+        except Exception:
+            return False
+        return True
+
+    def _echo(self, names: set[str]) -> None:
+        """Answers for `names` as ipywidgets does for what it takes over.
+
+        A page that has set a trait turns a deaf ear to it until this answer comes.
+        """
+        if JUPYTER_WIDGETS_ECHO:
+            echoed = {n for n in names if self.trait_metadata(n, "echo_update", default=True)}
+            state = self.get_state(echoed)
+            if state:
+                self._send({"method": "echo_update", "state": state, "buffer_paths": []})
 
     def accepts(self, name: str, value: Any) -> bool:
         """Whether the page may set trait `name` to `value`.
 
-        Neither code nor the widgets that this one is made of; subclasses allow less.
+        Neither code nor the widgets that this one is made of, its layout among them; subclasses
+        allow less.
         """
-        children = isinstance(self.traits()[name], (anywidget.WidgetTrait, WidgetList))
+        trait = self.traits()[name]
+        children = isinstance(trait, (anywidget.WidgetTrait, WidgetList, InstanceDict))
         return not children and (not name.startswith("_") or name == "_view_count")
 
     def update(self, **traits: Any) -> None:

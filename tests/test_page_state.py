@@ -1,0 +1,261 @@
+"""A page that sends anything at all: the kernel's side neither breaks nor works for it."""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+import json
+import threading
+
+import ipywidgets
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from stub_comm import StubComm
+from test_budget import PHOTOS, tiny_resnet
+
+import resnet_widgets as rw
+from resnet_widgets.engine.activations import ActivationCache
+from resnet_widgets.frame import Frame
+from resnet_widgets.widgets import (
+    ActivationMap,
+    ChannelSlider,
+    FrameStore,
+    ImagePicker,
+    LayerTree,
+    StageViewer,
+)
+from resnet_widgets.widgets._base import Widget
+
+LONG = 60  # seconds; reached only by a test that fails
+FRAME = Frame.from_activation(np.random.default_rng(0).random((4, 4, 3)))
+ROWS = [{"path": name, "stage": "conv1", "shape": (4, 4, 3)} for name in ("first", "second")]
+
+WIDGETS = {
+    "FrameStore": lambda store: store,
+    "LayerTree": lambda store: LayerTree(ROWS, selected="first"),
+    "ChannelSlider": lambda store: ChannelSlider(store=store, layer="first"),
+    "ActivationMap": lambda store: ActivationMap(store=store, layer="first"),
+    "StageViewer": lambda store: StageViewer(store=store, layers=["first", "second"]),
+    "ImagePicker": lambda store: ImagePicker(["cat.jpg"]),
+    "Explorer": lambda store: EXPLORER,
+}
+EXPLORER: rw.Explorer
+
+numbers = st.one_of(
+    st.integers(-3, 3),
+    st.sampled_from([2**31, -(2**31), 2**53, 2**63, -(2**63), 10**30, 1e308, 1e-308, 0.5]),
+    st.floats(),
+)
+texts = st.one_of(
+    st.sampled_from(
+        [
+            "first",
+            "conv1_relu",
+            "predictions",
+            "__proto__",
+            "<img src=x onerror=alert(1)>",
+            "/etc/passwd",
+            "file:///etc/passwd",
+            "http://127.0.0.1:9/",
+            "IPY_MODEL_0",
+            "anywidget:0",
+            "x" * 5000,
+        ]
+    ),
+    st.text(max_size=20),
+)
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), numbers, texts),
+    lambda inner: st.one_of(st.lists(inner, max_size=5), st.dictionaries(texts, inner, max_size=4)),
+    max_leaves=12,
+)
+kinds = st.sampled_from(
+    ["want", "picture", "photo", "sample", "cancel", "retry", "frame", "error", "forget", "cells"]
+)
+messages = st.one_of(
+    values,
+    st.dictionaries(texts, values, max_size=3),
+    st.fixed_dictionaries(
+        {"kind": kinds},
+        optional=dict.fromkeys(
+            ("id", "photo", "layer", "name", "edit", "spec", "path", "size"), values
+        ),
+    ),
+)
+buffers = st.lists(st.binary(max_size=50), max_size=3)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def explorer():
+    global EXPLORER
+    EXPLORER = rw.Explorer(PHOTOS[0], cache=ActivationCache(tiny_resnet()))
+    settle(EXPLORER)
+    assert EXPLORER.predictions
+    yield EXPLORER
+    EXPLORER.close()
+
+
+def settle(explorer):
+    """Waits until the worker has done all that it was asked, and what that asked for."""
+    idle = threading.Event()
+
+    def look():
+        worker = explorer._worker
+        while worker._running or worker._waiting:
+            worker.submit(lambda task: None).exception(timeout=LONG)
+        idle.set()
+
+    threading.Thread(target=look, daemon=True).start()
+    assert idle.wait(LONG)
+
+
+class Watch:
+    """Notes what must not happen: a file that is opened, a widget too many, a big message."""
+
+    def __init__(self, patch):
+        self.opened = []
+        real = builtins.open
+
+        def spy(file, *args, **kwargs):
+            if isinstance(file, str) and ("/etc/" in file or "x" * 100 in file):
+                self.opened.append(file)
+            return real(file, *args, **kwargs)
+
+        patch.setattr(builtins, "open", spy)
+
+
+def make(name):
+    store = FrameStore(lambda photo, layer: FRAME)
+    widget = WIDGETS[name](store)
+    return widget, StubComm(widget)
+
+
+def same(page, kernel):
+    """Whether both sides have the same value; NaN, which is no JSON, is as good as any."""
+    page, kernel = (json.loads(json.dumps(value)) for value in (page, kernel))
+    return page == kernel or page != page
+
+
+def sizes(widget):
+    """How much the kernel holds for a widget: items in its lists and texts, and child widgets."""
+
+    def count(value):
+        if isinstance(value, dict):
+            return 1 + sum(map(count, value.values()))
+        if isinstance(value, (list, tuple)):
+            return 1 + sum(map(count, value))
+        return 1
+
+    return sum(count(value) for value in widget.get_state().values())
+
+
+TRAITS = {
+    "FrameStore": FrameStore,
+    "LayerTree": LayerTree,
+    "ChannelSlider": ChannelSlider,
+    "ActivationMap": ActivationMap,
+    "StageViewer": StageViewer,
+    "ImagePicker": ImagePicker,
+    "Explorer": rw.Explorer,
+}
+SYNCED = [
+    (name, trait) for name, cls in TRAITS.items() for trait in sorted(cls.class_traits(sync=True))
+]
+
+
+def test_every_widget_is_here():
+    """A new widget must be tried too."""
+    import resnet_widgets.explorer
+
+    def below(cls):
+        return itertools.chain([cls], *map(below, cls.__subclasses__()))
+
+    public = {
+        cls.__name__
+        for cls in below(Widget)
+        if "_esm" in vars(cls) and cls.__module__.startswith("resnet_widgets.")
+    }
+    assert resnet_widgets.explorer
+    assert public == set(WIDGETS)
+
+
+def still_works(name, widget, comm):
+    """The widget does what it is for, after all that."""
+    if name == "LayerTree":
+        comm.page_sets(selected="second")
+        assert widget.selected == "second"
+        comm.page_sets(selected="first")
+    elif name == "ChannelSlider":
+        comm.page_sets(value=2, order="index")
+        assert (widget.value, widget.order) == (2, "index")
+    elif name == "ActivationMap":
+        comm.page_sets(channel=2, mode="grid")
+        assert (widget.channel, widget.mode) == (2, "grid")
+        comm.page_sets(mode="single")
+    elif name == "StageViewer":
+        comm.page_sets(layers=["first", "second"], channels=[1, 2])
+        assert widget.channels == [1, 2]
+        assert len(widget.maps) == 2
+    elif name == "ImagePicker":
+        picked = []
+        widget.on_pick(lambda name, data: picked.append((name, data)))
+        comm.page_sends({"kind": "photo", "name": "a.png"}, [b"data"])
+        assert picked == [("a.png", b"data")]
+    elif name == "FrameStore":
+        comm.sent.clear()
+        comm.page_sends({"kind": "want", "id": 1, "photo": "cat", "layer": "first"})
+        assert comm.sent[-1][0]["content"]["kind"] == "frame"
+    elif name == "Explorer":
+        comm.page_sets(layer="conv1_relu", channel=1)
+        assert (widget.layer, widget.channel) == ("conv1_relu", 1)
+        settle(widget)
+        assert len(widget.predictions) == 3
+
+
+@pytest.mark.parametrize(("name", "trait"), SYNCED, ids=lambda value: value)
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(value=values)
+def test_any_trait_set_to_any_value(name, trait, value):
+    with pytest.MonkeyPatch.context() as patch:
+        watch = Watch(patch)
+        widget, comm = make(name)
+        before = sizes(widget)
+        code = (widget._esm, widget._css)
+        try:
+            children = len(ipywidgets.widgets.widget._instances)
+            comm.page_sets(**{trait: value})
+            settled = {trait: value, **comm.page_has()}[trait]
+            assert same(settled, widget.get_state(trait)[trait])
+            if name != "StageViewer":
+                assert len(ipywidgets.widgets.widget._instances) == children
+            assert (widget._esm, widget._css) == code
+            assert watch.opened == []
+            # What the page sends may be kept, but must not be multiplied.
+            assert sizes(widget) <= before + 60
+            still_works(name, widget, comm)
+        finally:
+            if name != "Explorer":
+                widget.close()
+
+
+@pytest.mark.parametrize("name", WIDGETS)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(content=messages, buffers=buffers)
+def test_any_message(name, content, buffers):
+    with pytest.MonkeyPatch.context() as patch:
+        watch = Watch(patch)
+        widget, comm = make(name)
+        before = sizes(widget)
+        try:
+            comm.page_sends(content, buffers)
+            if name == "Explorer":
+                settle(widget)
+            assert watch.opened == []
+            assert sizes(widget) <= before + 60
+            assert len(comm.sent) < 20
+            still_works(name, widget, comm)
+        finally:
+            if name != "Explorer":
+                widget.close()
