@@ -8,12 +8,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Jupyter refuses to run as root unless told that this is meant.
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab test docs format bench clean
+.PHONY: help lab test test-oldest docs format bench clean
 
 help:
 	@echo "make lab     open JupyterLab on the first notebook (ARGS=... goes to JupyterLab)"
 	@echo "make test    run every check there is              (ARGS=... goes to pytest)"
 	@echo "make docs    build the site into build/docs"
+	@echo "make test-oldest  the tests without a browser, with the oldest versions allowed"
 	@echo "make format  put Python and JavaScript in order"
 	@echo "make bench   measure, in the kernel and in the browser"
 	@echo "make clean   remove what the others installed and built"
@@ -29,6 +30,9 @@ docs: .venv/dev.stamp
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "Open build/docs/index.html"
 
+test-oldest: .venv-oldest/stamp
+	.venv-oldest/bin/python -m pytest -m "not browser and not lab" --ignore tests/test_package.py $(ARGS)
+
 format: .venv/dev.stamp
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
@@ -40,7 +44,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/bench_browser.py
 
 clean:
-	rm -rf .venv node_modules dist build docs/generated .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-oldest node_modules dist build docs/generated .mypy_cache .pytest_cache .ruff_cache
 
 # `--group lab` brings what the package needs with tensorflow-cpu in place of tensorflow, so the
 # package itself must come without its dependencies, or pip would fetch tensorflow too.
@@ -55,4 +59,12 @@ clean:
 
 .venv/dev.stamp: .venv/lab.stamp
 	$(PIP) install --constraint constraints.txt --group dev
+	touch $@
+
+.venv-oldest/stamp: pyproject.toml constraints-oldest.txt
+	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip --disable-pip-version-check install "pip>=25.1"
+	.venv-oldest/bin/python -m pip install --constraint constraints-oldest.txt --group runtime-cpu \
+	  hypothesis "pytest>=8.4" "scikit-image>=0.24"
+	.venv-oldest/bin/python -m pip install --no-deps --editable .
 	touch $@

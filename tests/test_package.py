@@ -59,6 +59,20 @@ def test_groups_say_what_the_extra_says():
     assert [line for line in group if isinstance(line, str)] == extra
 
 
+def test_the_oldest_versions_are_those_that_are_allowed():
+    oldest = pins(ROOT / "constraints-oldest.txt")
+    lines = PYPROJECT["dependency-groups"]["runtime-cpu"]
+    lowest = {}
+    for requirement in map(Requirement, lines):
+        (bound,) = [s.version for s in requirement.specifier if s.operator == ">="]
+        lowest[requirement.name] = bound
+    assert oldest.keys() == lowest.keys()
+    for name, bound in lowest.items():
+        # Where the bound leaves out numbers, they are zero.
+        assert oldest[name].startswith(bound), name
+        assert set(oldest[name][len(bound) :].split(".")) <= {"", "0"}, name
+
+
 def test_constraints_pin_all_direct_dependencies_and_name_no_host():
     text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     assert "//" not in text

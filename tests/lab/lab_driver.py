@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -170,6 +171,11 @@ class Notebook:
             code,
         )
 
+    def run(self, code: str) -> None:
+        """Runs code as `start` does, to its end."""
+        self.start(code)
+        self.page.wait_for_function("() => !window.running")
+
     @property
     def is_running(self) -> bool:
         """Whether what `start` has started still runs."""
@@ -195,9 +201,9 @@ class Notebook:
             raise RuntimeError(f"{reply['ename']}: {reply['evalue']}")
         return reply["data"]["application/json"]["value"]
 
-    def wait_for_value(self, expression: str, value: Any) -> None:
+    def wait_for_value(self, expression: str, value: Any, seconds: float = 30) -> None:
         """Asks the kernel until a Python expression has this value."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + seconds
         while (found := self.evaluate(expression)) != value:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{expression} should become {value!r}. Received: {found!r}")
@@ -227,6 +233,31 @@ class Notebook:
         """Loads the page anew; the kernel goes on."""
         self.page.reload()
         self.wait_until_connected()
+
+    def restart(self) -> None:
+        """Restarts the kernel; the page stays."""
+        self.server.request("POST", f"/api/kernels/{self.kernel_id}/restart")
+        self.wait_until_connected()
+
+    def kill(self, pid: int) -> None:
+        """Ends the kernel's process the hard way, and waits until Jupyter has a new one."""
+        restarted = self.page.evaluate_handle(
+            """() => {
+              const { kernel } = jupyterapp.shell.currentWidget.context.sessionContext.session;
+              const state = { seen: false };
+              kernel.statusChanged.connect((_, status) => {
+                state.seen ||= /restarting/.test(status);
+              });
+              return state;
+            }"""
+        )
+        os.kill(pid, signal.SIGKILL)
+        self.page.wait_for_function("state => state.seen", arg=restarted)
+        self.wait_until_connected()
+
+    def in_another_tab(self) -> Notebook:
+        """The same notebook and kernel in a second page of the same browser."""
+        return Notebook(self.server, self.page.context.new_page(), self.path, self.view)
 
     def close(self) -> None:
         self.server.request("DELETE", f"/api/kernels/{self.kernel_id}")

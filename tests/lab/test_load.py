@@ -1,0 +1,89 @@
+"""Faults and load in a real JupyterLab: what is shown at the end is what was asked for last."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from explorer_page import ExplorerPage
+
+TOOL = Path(__file__).parents[2] / "tools" / "stress_lab.py"
+EXPLORER = """
+import numpy as np
+import resnet_widgets as rw
+photo = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+explorer = rw.explore(photo, "mini")
+explorer
+"""
+
+
+def test_under_load_the_last_value_is_shown(open_notebook, capsys):
+    """`tools/stress_lab.py` in little: see there for what is pressed and what is compared."""
+    spec = importlib.util.spec_from_file_location("stress_lab", TOOL)
+    stress = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(stress)
+    stress.run(
+        open_notebook(stress.FIRST, stress.SECOND), events=500, layers=40, photos=8, seconds=1
+    )
+    assert "8 photos" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("fault", ["restart", "killed"])
+def test_a_kernel_that_is_gone_leaves_what_was_shown_and_a_new_run_brings_it_back(
+    open_notebook, fault
+):
+    notebook = open_notebook(EXPLORER)
+    notebook.run_all()
+    explorer = ExplorerPage(notebook)
+    explorer.wait_until_shown("conv3_block4_out")
+    if fault == "killed":
+        pid = notebook.evaluate("__import__('os').getpid()")
+        notebook.kill(pid)
+    else:
+        notebook.restart()
+    # Nobody answers, and the page still draws what it has.
+    before = explorer.shown[1]
+    explorer.slider.focus()
+    explorer.page.keyboard.press("ArrowRight")
+    explorer.page.wait_for_function(
+        "before => !document.querySelector('.rw-explorer-top canvas[data-shown]')"
+        ".dataset.shown.endsWith('#' + before)",
+        arg=before,
+    )
+    notebook.run_all()
+    explorer.wait_until_shown("conv3_block4_out")
+    assert notebook.evaluate("explorer.error") == ""
+
+
+def test_an_interrupt_ends_the_cell_and_nothing_else(open_notebook):
+    notebook = open_notebook(EXPLORER)
+    notebook.run_all()
+    explorer = ExplorerPage(notebook)
+    explorer.wait_until_shown("conv3_block4_out")
+    notebook.start(
+        "import time\nwhile True:\n    explorer.layer = 'conv4_block6_out'; time.sleep(0.01)"
+    )
+    explorer.wait_until_shown("conv4_block6_out")
+    notebook.interrupt()
+    notebook.run("explorer.layer = 'conv2_block3_out'")
+    explorer.wait_until_shown("conv2_block3_out")
+    assert notebook.evaluate("[explorer.error, explorer.last_error]") == ["", None]
+
+
+def test_two_tabs_show_one_explorer(open_notebook):
+    """What is done in one page is seen in the other, and both have their own frames."""
+    notebook = open_notebook(EXPLORER)
+    notebook.run_all()
+    first = ExplorerPage(notebook)
+    first.wait_until_shown("conv3_block4_out")
+    notebook.save()
+    second = ExplorerPage(notebook.in_another_tab())
+    second.wait_until_shown("conv3_block4_out")
+    notebook.run("explorer.layer, explorer.channel = 'conv4_block6_out', 3")
+    for page in (first, second):
+        page.wait_until_shown("conv4_block6_out", 3)
+    second.slider.focus()
+    second.page.keyboard.press("Home")
+    channel = second.shown[1]
+    first.wait_until_shown("conv4_block6_out", channel)
