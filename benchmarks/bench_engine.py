@@ -1,42 +1,49 @@
 """What does the cache cost, and what does it save? Ratios within one process, medians.
 
-    python benchmarks/bench_engine.py [--model random] [--runs 20]
+    python benchmarks/bench_engine.py [--model random] [--side 224] [--runs 20]
 
-Each figure is the median of `--runs` runs; the things compared take turns, so that a machine that
-gets slower half-way slows all of them.
+What is compared takes turns. With PyTorch and transformers installed (dependency group `bench`)
+their ResNet-50 with a hook on every module takes its turn as well.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import statistics
+import resource
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
 import tensorflow as tf
+from measure import Row, Times, milliseconds, setting, table
 
 import resnet_widgets as rw
+from resnet_widgets.engine.images import InputImage
+
+MODELS = {"resnet101": "ResNet101", "resnet152": "ResNet152"}
 
 
-def milliseconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    return 1000 * (time.perf_counter() - start)
-
-
-def photos(size: tuple[int, int], seed: int = 0):
+def photos(side: int, seed: int = 0) -> Iterator[InputImage]:
     """Pictures never seen before, loaded: reading a file is not what is measured."""
     rng = np.random.default_rng(seed)
     while True:
-        image = rw.load_image(rng.integers(0, 256, (*size, 3), dtype=np.uint8), size)
+        pixels = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
+        image = rw.load_image(pixels, (side, side))
         image.array.sum()
         yield image
+
+
+def build(name: str, side: int) -> keras.Model:
+    """A model by name; one with random weights for any side but 224."""
+    keras.utils.set_random_seed(0)
+    if name in MODELS or (name == "random" and side != 224):
+        make = getattr(keras.applications, MODELS.get(name, "ResNet50"))
+        return make(weights=None, input_shape=(side, side, 3))
+    return rw.load_model(name)
 
 
 def usual_way(model: keras.Model, layer: str, x: np.ndarray) -> np.ndarray:
@@ -44,101 +51,141 @@ def usual_way(model: keras.Model, layer: str, x: np.ndarray) -> np.ndarray:
     return keras.Model(model.inputs[0], model.get_layer(layer).output).predict(x, verbose=0)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="random", help="what load_model takes")
-    parser.add_argument("--runs", type=int, default=20)
-    arguments = parser.parse_args()
+def torch_forward(model: keras.Model, side: int) -> Callable[[], int] | None:
+    """PyTorch's network of the same size with a hook on every module; returns how many it kept."""
+    depths = {"resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3), "resnet152": (3, 8, 36, 3)}
+    if model.name not in depths:
+        return None
+    try:
+        import torch
+        from transformers import ResNetConfig, ResNetModel
+    except ImportError:
+        return None
+    twin = ResNetModel(ResNetConfig(depths=list(depths[model.name]))).eval()
+    pixels = torch.rand(1, 3, side, side)
+    kept: dict[str, object] = {}
+    for name, module in twin.named_modules():
+        module.register_forward_hook(lambda _m, _i, out, name=name: kept.update({name: out}))
 
-    model = rw.load_model(arguments.model)
-    cache = rw.ActivationCache(model)
-    size = cache.input_size
-    new = photos(size)
+    def run() -> int:
+        kept.clear()
+        with torch.inference_mode():
+            twin(pixels)
+        return len(kept)
+
+    return run
+
+
+def measure(model: keras.Model, side: int, runs: int) -> tuple[list[Row], list[str]]:
+    cache = rw.ActivationCache(model, max_bytes=2**31)
+    new = photos(side)
     forward = tf.function(
         lambda x: model(x, training=False),
-        input_signature=[tf.TensorSpec((None, *size, 3))],
+        input_signature=[tf.TensorSpec((None, side, side, 3))],
         autograph=False,
     )
     blocks = [piece.output for piece in cache.graph.pieces]
     everything = [layer.path for layer in cache.layers[1:]]
+    activations = sorted(cache.graph.activations)
     insides = [layer.path for layer in cache.layers[1:] if not layer.is_cut]
-
-    def prepared() -> tf.Tensor:
-        return tf.constant(cache.about.preprocess(next(new).array))
-
-    times: dict[str, list[float]] = {}
-
-    def note(name: str, run: Callable[[], object]) -> None:
-        times.setdefault(name, []).append(milliseconds(run))
+    torch = torch_forward(model, side)
+    times = Times()
 
     # Tracing is not what is compared: everything once before.
     seen = next(new)
-    first_look = milliseconds(lambda: cache.activation(seen, "conv5_block3_out"))
-    np.asarray(forward(prepared()))
-    cache.activations(next(new), everything)
+    cold = milliseconds(lambda: cache.activation(seen, blocks[-2]))
+    prepared = tf.constant(cache.about.preprocess(seen.array))
+    np.asarray(forward(prepared))
+    for layers in (blocks, activations, everything):
+        cache.activations(next(new), layers)
     for layer in insides:
         cache.activation(seen, layer)
+    if torch:
+        torch()
 
-    for _ in range(arguments.runs):
-        x, image = prepared(), next(new)
-        note("forward", lambda x=x: np.asarray(forward(x)))
-        note("blocks", lambda image=image: cache.activations(image, blocks))
-        image = next(new)
-        note("everything", lambda image=image: cache.activations(image, everything))
+    for _ in range(runs):
+        x = tf.constant(cache.about.preprocess(next(new).array))
+        times.note("forward", lambda x=x: np.asarray(forward(x)))
+        for name, layers in (
+            ("blocks", blocks),
+            ("activations", activations),
+            ("everything", everything),
+        ):
+            image = next(new)
+            times.note(name, lambda image=image, layers=layers: cache.activations(image, layers))
+            cache.clear()
+        if torch:
+            times.note("torch", torch)
 
+    # keract's way: every layer of the network for each look.
+    all_outputs = keras.Model(
+        model.inputs[0], [model.get_layer(path).output for path in everything]
+    )
+    all_layers = tf.function(lambda x: all_outputs(x, training=False), autograph=False)
+    kept_model = keras.Model(model.inputs[0], model.get_layer(insides[-1]).output)
+    kept = tf.function(lambda x: kept_model(x, training=False), autograph=False)
+    x = cache.about.preprocess(seen.array)
+    kept(x), all_layers(x)
     rng = np.random.default_rng(1)
-    for layer in rng.choice(insides, arguments.runs):
+    for layer in rng.choice(insides, runs):
         cache.clear()
         cache.activations(seen, blocks)
-        x = cache.about.preprocess(seen.array)
-        note("usual way", lambda layer=layer, x=x: usual_way(model, layer, x))
-        note("another layer", lambda layer=layer: cache.activation(seen, layer))
-        note("cached", lambda layer=layer: cache.activation(seen, layer))
+        times.note("usual way", lambda layer=layer: usual_way(model, layer, x))
+        times.note("kept model", lambda: np.asarray(kept(x)))
+        times.note("all each time", lambda: [np.asarray(a) for a in all_layers(x)])
+        times.note("another layer", lambda layer=layer: cache.activation(seen, layer))
+        times.note("cached", lambda layer=layer: cache.activation(seen, layer))
 
     seen_layers = cache.activations(seen, everything)
-    reference = keras.Model(model.inputs[0], [model.get_layer(p).output for p in everything])
-    expected = reference.predict(cache.about.preprocess(seen.array), verbose=0)
-    equal = sum(
-        np.array_equal(seen_layers[path], theirs[0])
-        for path, theirs in zip(everything, expected, strict=True)
-    )
-
-    median = {name: statistics.median(values) for name, values in times.items()}
-    spread = {name: f"{min(values):.2f}–{max(values):.2f}" for name, values in times.items()}
-    plain, usual = median["forward"], median["usual way"]
-    rows = [
-        ("plain tf.function forward", "forward", "1", ""),
-        ("new photo, all block outputs", "blocks", f"{median['blocks'] / plain:.2f} ×", "≤ 1.1 ×"),
-        (
-            f"new photo, all {len(everything)} layers",
-            "everything",
-            f"{median['everything'] / plain:.2f} ×",
-            "≤ 1.4 ×",
-        ),
-        ("seen photo, Model(...).predict", "usual way", "1", ""),
-        (
-            "seen photo, another layer",
-            "another layer",
-            f"1 / {usual / median['another layer']:.0f}",
-            "≤ 1 / 25",
-        ),
-        (
-            "seen photo, layer in the cache",
-            "cached",
-            f"1 / {usual / median['cached']:.0f}",
-            "< 1 ms",
-        ),
+    expected = all_outputs.predict(x, verbose=0)
+    pairs = [
+        (seen_layers[path], theirs[0]) for path, theirs in zip(everything, expected, strict=True)
     ]
-    versions = (
-        f"Python {sys.version.split()[0]}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
-    )
-    print(f"{cache.about.title}, {size[0]}×{size[1]}, {os.cpu_count()} cores. {versions}.")
-    print(f"Medians of {arguments.runs} runs. The very first look took {first_look:.0f} ms.")
-    print(f"Equal to keras.Model.predict bit for bit: {equal} of {len(everything)} layers.\n")
-    print(f"| {'what':32} | {'ms':>7} | {'min–max':>16} | {'ratio':>8} | target |")
-    print(f"|{'-' * 34}|{'-' * 8}:|{'-' * 17}:|{'-' * 9}:|--------|")
-    for title, name, ratio, target in rows:
-        print(f"| {title:32} | {median[name]:7.2f} | {spread[name]:>16} | {ratio:>8} | {target} |")
+    equal = sum(np.array_equal(ours, theirs) for ours, theirs in pairs)
+    # TensorFlow fuses a convolution with what follows it where nobody asks for what lies between.
+    apart = max(np.abs(ours - theirs).max() / np.abs(theirs).max() for ours, theirs in pairs)
+
+    count = len(everything)
+    rows = [
+        times.row("new photo: plain `tf.function` forward", "forward", "forward"),
+        times.row("new photo: all block outputs", "blocks", "forward", "≤ 1.05 ×"),
+        times.row(f"new photo: all {len(activations)} post-ReLU layers", "activations", "forward",
+                  "≤ 1.08 ×"),
+        times.row(f"new photo: all {count} layers", "everything", "forward", "≤ 1.25 ×"),
+    ]  # fmt: skip
+    if torch:
+        rows.append(times.row("new photo: PyTorch, hooks on every module", "torch", "forward"))
+    rows += [
+        times.row("seen photo: `Model(...).predict`, as in tutorials", "usual way", "usual way"),
+        times.row("seen photo: the same model kept and traced", "kept model", "usual way"),
+        times.row("seen photo: all layers every time", "all each time", "usual way"),
+        times.row("seen photo: another layer, by the cache", "another layer", "usual way",
+                  "≤ 15 ms"),
+        times.row("seen photo: a layer in the cache", "cached", "usual way", "≤ 1 ms"),
+    ]  # fmt: skip
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    notes = [
+        f"The very first look, with tracing, took {cold:.0f} ms.",
+        f"Equal to `keras.Model.predict` bit for bit: {equal} of {count} layers; "
+        f"the others within {apart:.0e} of the layer's largest value.",
+        f"Peak memory of the process: {peak:.0f} MiB.",
+    ]
+    return rows, notes
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="random",
+                        help="what load_model takes, or resnet101, resnet152")  # fmt: skip
+    parser.add_argument("--side", type=int, default=0, help="of the input, in pixels")
+    parser.add_argument("--runs", type=int, default=20)
+    arguments = parser.parse_args()
+    side = arguments.side or (128 if arguments.model == "mini" else 224)
+    model = build(arguments.model, side)
+    rows, notes = measure(model, side, arguments.runs)
+    print(f"{model.name}, {side} × {side} pixels, medians of {arguments.runs} runs.", *notes)
+    print(setting("torch", "transformers"), end="\n\n")
+    print(table(rows))
     return 0
 
 

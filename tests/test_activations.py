@@ -115,6 +115,17 @@ def test_a_survey_runs_when_most_of_the_network_is_needed(cache):
     assert cache.info()[3:5] == (1, 1)
 
 
+def test_a_survey_hands_out_no_more_than_it_must(cache, expected):
+    relus = [layer.path for layer in cache.layers if layer.kind == "Activation"]
+    assert len(relus) == 49
+    together = cache.activations(PHOTO, relus)
+    for path in relus:
+        assert_equal_to_keras(together[path], expected[path][0])
+    assert cache.info()[3:5] == (1, 0)
+    convolutions = {layer.path for layer in cache.layers if layer.kind == "Conv2D"}
+    assert not cache.cached(PHOTO) & convolutions
+
+
 def test_nothing_is_traced_twice(cache, monkeypatch):
     runs = []
     run = cache.graph.run

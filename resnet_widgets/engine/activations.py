@@ -414,12 +414,12 @@ class ActivationCache:
                 return known
         inside = {self.graph.find(p).piece for p in missing if not self.graph.find(p).is_cut}
         if len(inside) > len(pieces) // 2:
-            known |= self._survey(photo, everything=True)
+            known |= self._survey(photo, self._outputs_covering(missing))
             return {path: known[path] for path in missing}
         ends = {self.graph.find(p).piece for p in missing if p != source}
         needed = self._way_to(photo, inside | ends, known)
         if len(needed) > len(pieces) // 2:
-            known |= self._survey(photo, everything=False)
+            known |= self._survey(photo, "pieces")
             needed = inside
         for index in sorted(needed):
             known |= self._run_piece(photo, pieces[index], known)
@@ -594,8 +594,12 @@ class ActivationCache:
         self._keep(photo, result)
         return result
 
-    def _survey(self, photo: _Photo, *, everything: bool) -> dict[str, tf.Tensor]:
-        result = self._program(photo).survey(photo.tensor(), everything=everything)
+    def _outputs_covering(self, paths: set[str]) -> str:
+        """The cheapest kind of survey that has all of `paths`: each output costs its copy."""
+        return "activations" if paths <= self.graph.activations else "layers"
+
+    def _survey(self, photo: _Photo, outputs: str) -> dict[str, tf.Tensor]:
+        result = self._program(photo).survey(photo.tensor(), outputs)
         with self._counting:
             self._surveys += 1
         self._keep(photo, result)
@@ -706,13 +710,15 @@ class _Program:
         self._graph = graph
         self._functions: dict[object, Any] = {}
 
-    def survey(self, tensor: tf.Tensor, *, everything: bool) -> dict[str, tf.Tensor]:
-        """Runs the whole network; returns the outputs of all pieces, or of all layers."""
+    def survey(self, tensor: tf.Tensor, outputs: str) -> dict[str, tf.Tensor]:
+        """Runs the whole network; returns the outputs of all `"pieces"`, or besides them those of
+        all `"activations"` or of all `"layers"`."""
         pieces = self._graph.pieces
         paths = [path for piece in pieces for path in piece.paths]
-        wanted = paths if everything else [piece.output for piece in pieces]
-        source = pieces[0].source
-        return self._call(("survey", everything), paths, source, wanted, tensor)
+        ends = {piece.output for piece in pieces}
+        kept = {"pieces": ends, "activations": ends | self._graph.activations, "layers": {*paths}}
+        wanted = [path for path in paths if path in kept[outputs]]
+        return self._call(("survey", outputs), paths, pieces[0].source, wanted, tensor)
 
     def piece(self, piece: Piece, tensor: tf.Tensor) -> dict[str, tf.Tensor]:
         """Runs one piece; returns the outputs of all its layers."""

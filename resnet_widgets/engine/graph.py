@@ -25,6 +25,7 @@ import keras
 from .receptive_field import ReceptiveField, see
 
 _BLOCK_NAME = re.compile(r"^conv(\d+)_block(\d+)_")
+_ACTIVATIONS = frozenset({"Activation", "ELU", "LeakyReLU", "PReLU", "ReLU"})
 _STEM_NAME = re.compile(r"^(?:conv|pool)(\d+)_")
 
 
@@ -172,6 +173,11 @@ class LayerGraph(Sequence[LayerInfo]):
     def operation(self, path: str) -> Any:
         """The Keras layer or operation at `path`; the one behind a nested model's output too."""
         return self._steps[self.find(path).path].operation
+
+    @property
+    def activations(self) -> frozenset[str]:
+        """Paths of the layers that only apply an activation function: `Activation`, `ReLU` …."""
+        return frozenset(layer.path for layer in self.layers if layer.kind in _ACTIVATIONS)
 
     @property
     def stage_outputs(self) -> tuple[str, ...]:
