@@ -42,6 +42,9 @@ class Times:
     def add(self, name: str, value: float) -> None:
         self._all.setdefault(name, []).append(value)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._all
+
     def median(self, name: str) -> float:
         return statistics.median(self._all[name])
 

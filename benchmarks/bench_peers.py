@@ -1,0 +1,247 @@
+"""The same picture, the usual ways and ours: a slider over channels, a choice of layers.
+
+    python benchmarks/bench_peers.py [--model random] [--steps 20]
+
+One notebook in JupyterLab in Chromium, one cell per way; the ways take turns. Times are taken in
+the page, from the key press until the first animation frame with other pixels. ipympl takes part
+if it is installed (dependency group `bench`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from bench_browser import Traffic
+from measure import Row, Times, setting, table
+
+TESTS = Path(__file__).parents[1] / "tests"
+sys.path[:0] = [str(TESTS), str(TESTS / "lab")]
+
+from chromium import running_chromium  # noqa: E402
+from lab_driver import Notebook, serving  # noqa: E402
+
+LAYER = "conv2_block3_out"
+PRELUDE = f"""
+import io
+import ipywidgets, keras, numpy as np, skimage
+import matplotlib.pyplot as plt
+from IPython.display import clear_output, display
+from PIL import Image
+import resnet_widgets as rw
+cache = rw.ActivationCache(MODEL)
+model = cache.model
+photo = rw.load_image(skimage.data.chelsea(), cache.input_size)
+x = cache.about.preprocess(photo.array)
+activation = cache.activation(photo, "{LAYER}")
+count = activation.shape[-1]
+layers = [f"conv{{s}}_block{{b}}_2_relu" for s, n in ((2, 3), (3, 4), (4, 6), (5, 3))
+          for b in range(1, n + 1)]
+"""
+# By name: what a cell of a person who does it that way would hold.
+SLIDERS = {
+    "`interact` and `imshow`": """
+@ipywidgets.interact(channel=(0, count - 1))
+def show(channel=0):
+    plt.imshow(activation[..., channel])
+    plt.show()
+""",
+    "`Output`, cleared and drawn again": """
+output = ipywidgets.Output()
+slider = ipywidgets.IntSlider(max=count - 1)
+def draw(change=None):
+    with output:
+        clear_output(wait=True)
+        plt.imshow(activation[..., slider.value])
+        plt.show()
+slider.observe(draw, "value")
+draw()
+display(slider, output)
+""",
+    "`ipywidgets.Image`": """
+colours = plt.get_cmap("viridis")
+image = ipywidgets.Image(width=400)
+slider2 = ipywidgets.IntSlider(max=count - 1)
+def paint(change=None):
+    plane = activation[..., slider2.value]
+    plane = (plane - plane.min()) / (np.ptp(plane) or 1)
+    file = io.BytesIO()
+    Image.fromarray(colours(plane, bytes=True)).save(file, "PNG")
+    image.value = file.getvalue()
+slider2.observe(paint, "value")
+paint()
+display(slider2, image)
+""",
+    "ipympl": """
+%matplotlib widget
+figure, axes = plt.subplots()
+shown = axes.imshow(activation[..., 0])
+slider3 = ipywidgets.IntSlider(max=count - 1)
+def update(change):
+    shown.set_data(activation[..., change.new])
+    shown.autoscale()
+    figure.canvas.draw_idle()
+slider3.observe(update, "value")
+display(slider3)
+plt.show()
+""",
+    "ours": """
+store = rw.FrameStore(lambda photo, layer: rw.Frame.from_activation(activation, layer=layer))
+where = dict(store=store, photo="photo", layer="layer")
+picture, slider4 = rw.ActivationMap(**where), rw.ChannelSlider(**where)
+ipywidgets.jslink((slider4, "value"), (picture, "channel"))
+display(slider4, picture)
+""",
+}
+LAYERS = {
+    "`Model(...).predict` and `imshow`": """
+%matplotlib inline
+chooser = ipywidgets.Dropdown(options=layers)
+output2 = ipywidgets.Output()
+def look(change=None):
+    part = keras.Model(model.input, model.get_layer(chooser.value).output)
+    plane = part.predict(x, verbose=0)[0, ..., 0]
+    with output2:
+        clear_output(wait=True)
+        plt.imshow(plane)
+        plt.show()
+chooser.observe(look, "value")
+look()
+display(chooser, output2)
+""",
+    "ours": """
+chooser2 = ipywidgets.Dropdown(options=layers)
+store2 = rw.FrameStore(
+    lambda photo, layer: rw.Frame.from_activation(cache.activation(x[0], layer, preprocess=False)))
+map2 = rw.ActivationMap(store=store2, photo="photo", layer=layers[0])
+ipywidgets.jslink((chooser2, "label"), (map2, "layer"))
+display(chooser2, map2)
+""",
+}
+
+HELPERS = """
+window.peers = (() => {
+  const frame = () => new Promise((done) => requestAnimationFrame(() => {
+    const time = performance.now();
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => done(time);
+    port2.postMessage(null);
+  }));
+  const cellAt = (index) => document.querySelectorAll(".jp-CodeCell")[index];
+  function look(cell) {
+    const node = cell.querySelector("canvas.rw-cells, .jupyter-matplotlib canvas, img");
+    if (!node) return "";
+    if (node.tagName === "IMG") return node.complete && node.naturalWidth ? node.src : "";
+    const { data } = node.getContext("2d").getImageData(0, 0, node.width, node.height);
+    let hash = node.width;
+    for (const pixel of new Uint32Array(data.buffer)) hash = (Math.imul(hash, 31) + pixel) | 0;
+    return String(hash);
+  }
+  /** Milliseconds until the cell's picture is another one, and stays so for three frames. */
+  async function until(cell, before, start) {
+    let [time, last, same] = [0, before, 0];
+    while (last === before || same < 3) {
+      const now = await frame();
+      const seen = look(cell);
+      if (now - start > 20000) throw new Error("no other picture within 20 seconds");
+      if (seen && seen !== last) [time, last, same] = [now, seen, 0];
+      else same += 1;
+    }
+    return time - start;
+  }
+  async function step(index) {
+    const cell = cellAt(index);
+    const before = look(cell);
+    const handle = cell.querySelector(".noUi-handle, .rw-slider [role=slider]");
+    const start = performance.now();
+    handle.focus();
+    handle.dispatchEvent(new KeyboardEvent("keydown",
+      { key: "ArrowRight", code: "ArrowRight", bubbles: true, cancelable: true }));
+    return until(cell, before, start);
+  }
+  async function choose(index, option) {
+    const cell = cellAt(index);
+    const before = look(cell);
+    const select = cell.querySelector(".widget-dropdown select");
+    const start = performance.now();
+    select.selectedIndex = option;
+    select.dispatchEvent(new Event("change", { bubbles: true }));
+    return until(cell, before, start);
+  }
+  return { step, choose, look: (index) => look(cellAt(index)) };
+})();
+"""
+
+
+def measure(notebook: Notebook, traffic: Traffic, steps: int, sliders: list[str]) -> list[Row]:
+    page = notebook.page
+    notebook.run_all()
+    page.evaluate(HELPERS)
+    cells = {name: 1 + index for index, name in enumerate([*sliders, *LAYERS])}
+    for index in cells.values():
+        page.wait_for_function("(index) => peers.look(index)", arg=index)
+    times, sizes = Times(), Times()
+
+    def take_turns(kind: str, names: list[str], first: int, run: str, turns: int) -> None:
+        for turn in range(turns + 1):
+            for offset, name in enumerate(names):
+                traffic.wait_until_quiet()
+                before = traffic.so_far[1]
+                taken = page.evaluate(run, [first + offset, turn + 1])
+                traffic.wait_until_quiet()
+                # The first turn of each warms it up.
+                if turn:
+                    times.add(kind + name, taken)
+                    sizes.add(kind + name, (traffic.so_far[1] - before) / 1000)
+
+    take_turns("slider: ", sliders, 1, "([index]) => peers.step(index)", steps)
+    take_turns("layer: ", list(LAYERS), 1 + len(sliders),
+               "([index, turn]) => peers.choose(index, turn)", min(steps, 14))  # fmt: skip
+    rows = []
+    for kind, names in (("slider: ", sliders), ("layer: ", list(LAYERS))):
+        for name in names:
+            row = times.row(kind + name, kind + name, kind + "ours")
+            rows.append(row._replace(target=f"{sizes.median(kind + name):.0f} kB"))
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="random", help="what load_model takes")
+    parser.add_argument("--steps", type=int, default=20)
+    arguments = parser.parse_args()
+    has_ipympl = importlib.util.find_spec("ipympl") is not None
+    sliders = [name for name in SLIDERS if name != "ipympl" or has_ipympl]
+
+    sources = [PRELUDE.replace("MODEL", repr(arguments.model))]
+    sources += [SLIDERS[name] for name in sliders] + list(LAYERS.values())
+    content = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in sources],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        root, home = Path(folder, "notebooks"), Path(folder, "jupyter")
+        root.mkdir()
+        home.mkdir()
+        nbformat.write(content, root / "peers.ipynb")
+        with serving(root, home) as server, running_chromium() as chromium:
+            # Tall enough for all cells: a notebook does not draw what is far out of sight.
+            page = chromium.new_page(viewport={"width": 1200, "height": 6000})
+            page.set_default_timeout(120_000)
+            traffic = Traffic(page)
+            notebook = Notebook(server, page, "peers.ipynb")
+            rows = measure(notebook, traffic, arguments.steps, sliders)
+            version = chromium.version
+    print(f"{arguments.model} ResNet50, Chromium {version}, medians of {arguments.steps} steps;")
+    print("the last column is what a step sends over the wire, both ways.")
+    print(setting("jupyterlab", "ipywidgets", "matplotlib", "ipympl"), end="\n\n")
+    print(table(rows).replace("| target ", "| traffic"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
