@@ -16,7 +16,7 @@ help:
 	@echo "make docs    build the site into build/docs"
 	@echo "make test-oldest  the tests without a browser, with the oldest versions allowed"
 	@echo "make format  put Python and JavaScript in order"
-	@echo "make bench   measure, in the kernel and in the browser"
+	@echo "make bench   measure, and write the tables of benchmarks/README.md"
 	@echo "make clean   remove what the others installed and built"
 
 lab: .venv/lab.stamp
@@ -40,8 +40,8 @@ format: .venv/dev.stamp
 	npm run format
 
 bench: .venv/dev.stamp
-	$(BIN)/python benchmarks/bench_engine.py
-	$(BIN)/python benchmarks/bench_browser.py
+	$(PIP) install --constraint constraints.txt --group bench
+	$(BIN)/python benchmarks/run.py $(ARGS)
 
 clean:
 	rm -rf .venv .venv-oldest node_modules dist build docs/generated .mypy_cache .pytest_cache .ruff_cache
