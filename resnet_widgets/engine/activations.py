@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,6 +27,7 @@ MIB = 2**20
 
 # Each input shape costs a second of tracing and memory that TensorFlow never gives back.
 _MAX_SHAPES = 4
+_SCOPE_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
 # Versions of an activation that are run at once: at most so many, and of so many bytes in all.
 _MOST_AT_ONCE = 32
 _ROOM_FOR_VERSIONS = 384 * MIB
@@ -805,6 +807,11 @@ class _Program:
         self, key: object, paths: Iterable[str], source: str, wanted: Iterable[str], x: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         if key not in self._functions:
+            if not all(_SCOPE_NAME.fullmatch(self._graph.operation(p).name) for p in paths):
+                # Keras makes a scope of each layer's name, and in a traced function TensorFlow
+                # takes no name with a space, say. Such a model runs as it would by itself.
+                self._functions[key] = lambda x: self._graph.run(paths, source, x, wanted)
+                return self._functions[key](x)
             # A concrete function is never traced again, whichever thread calls it.
             self._functions[key] = tf.function(
                 lambda tensor: self._graph.run(paths, source, tensor, wanted),

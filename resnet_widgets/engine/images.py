@@ -371,7 +371,8 @@ def _fit(
     part = original[box[1] : box[3], box[0] : box[2]]
     # One colour after the other: Pillow takes four bytes for a pixel of three.
     planes = (Image.fromarray(np.ascontiguousarray(part[..., i])) for i in range(3))
-    pixels = np.stack([p.resize((size[1], size[0]), RESAMPLING) for p in planes], axis=-1)
+    resized = [np.asarray(p.resize((size[1], size[0]), RESAMPLING)) for p in planes]
+    pixels = np.stack(resized, axis=-1)
     return InputImage(source, original, box, _frozen(pixels), notes)
 
 

@@ -247,6 +247,14 @@ def _load_file(name: str | os.PathLike) -> keras.Model:
                 model = _load_hdf5(path)
     except OSError as error:
         raise ValueError(f"{_damaged(path, start)}. HDF5 says: {error}") from error
+    except Exception as error:
+        # Readers of zip, JSON and HDF5 raise a dozen types on damaged data; they become one.
+        if "Received: " in str(error) and str(path) in str(error):
+            raise
+        raise ValueError(
+            f"`name` should hold a model that Keras can load: {error or type(error).__name__}. "
+            f"Received: {str(path)!r}"
+        ) from error
     _origins[model] = _Origin(f"{model.name}, {path.name}")
     return model
 
