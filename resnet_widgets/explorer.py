@@ -181,6 +181,7 @@ class Explorer(Widget):
         **kwargs: Any,
     ) -> None:
         self._worker = Worker(self._on_progress)
+        self._explainer = Explainer(self._looked_at)
         self._still = Still(self._draw_still)
         # Before the children, because a picture that is none must not leave widgets behind.
         image = None if image is None else load_image(image)
@@ -191,7 +192,6 @@ class Explorer(Widget):
         self._traced = False
         self._generation = 0
         self._samples = _sample_photos()
-        self._explainer = Explainer(self._looked_at)
         store = FrameStore(self._frame, exact=self._exact)
         super().__init__(
             store=store,

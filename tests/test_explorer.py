@@ -376,7 +376,7 @@ def test_closing_gives_everything_back(make, model):
     children = [getattr(explorer, n) for n in explorer.traits(sync=True)]
     children = [child for child in children if isinstance(child, explorer_module.Widget)]
     children += [*explorer.stages.maps, *explorer.stages.sliders]
-    assert len(children) == 8 + 2 * 3
+    assert len(children) == 9 + 2 * 3
     original = weakref.ref(explorer.image)
     explorer.close()
     thread.join(LONG)
