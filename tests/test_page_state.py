@@ -21,6 +21,7 @@ from resnet_widgets.frame import Frame
 from resnet_widgets.widgets import (
     ActivationMap,
     ChannelSlider,
+    ExplainPanel,
     FrameStore,
     ImagePicker,
     LayerTree,
@@ -39,6 +40,7 @@ WIDGETS = {
     "ActivationMap": lambda store: ActivationMap(store=store, layer="first"),
     "StageViewer": lambda store: StageViewer(store=store, layers=["first", "second"]),
     "ImagePicker": lambda store: ImagePicker(["cat.jpg"]),
+    "ExplainPanel": lambda store: ExplainPanel(lambda *asked: None),
     "Explorer": lambda store: EXPLORER,
 }
 EXPLORER: rw.Explorer
@@ -158,6 +160,7 @@ TRAITS = {
     "ActivationMap": ActivationMap,
     "StageViewer": StageViewer,
     "ImagePicker": ImagePicker,
+    "ExplainPanel": ExplainPanel,
     "Explorer": rw.Explorer,
 }
 SYNCED = [
