@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import functools
-import importlib.util
-import io
-import sys
 import threading
 import time
-import weakref
-from collections import OrderedDict
-from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import numpy as np
 import traitlets
-from PIL import Image
 
 from . import bookmarks
-from .engine.edits import EditedRun, edit_from_dict, key_of, masks_of
-from .engine.images import InputImage, load_image
+from .cells import close_former_of_this_cell
+from .engine.edits import edit_from_dict, key_of
+from .engine.images import load_image
 from .engine.regions import region_channels
-from .engine.worker import Task, Worker
 from .explaining import Explainer, cropped
-from .frame import Frame
+from .explorer_state import ExplorerState
+from .jobs import Jobs
+from .looking import Looking
+from .photos import Photos, sample_photos
+from .serving import Serving
 from .still import Still
 from .widgets import (
     ActivationMap,
@@ -38,7 +32,8 @@ from .widgets import (
     LayerTree,
     StageViewer,
 )
-from .widgets._base import Widget, clamp_cursor, clamp_index, module, traits_lock
+from .widgets._base import module, traits_lock
+from .widgets._coloured import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,24 +41,11 @@ if TYPE_CHECKING:
     from .engine.activations import ActivationCache
     from .export import SavedPage
 
-# Photos of which the page may still ask for frames; older ones are forgotten.
-_MAX_PHOTOS = 8
-# Largest activation, in bytes, that is turned into a frame in the thread that the page waits for.
-_MAX_AT_ONCE = 4 * 2**20
-# Longest side, in pixels, of the picture that is sent to be looked at.
-_SHOWN_SIDE = 900
-
 # Largest picture in a saved notebook, where it is a third larger.
 _STILL_BYTES = 140_000
 
-_PAGE_MAY_SET = frozenset(
-    {"layer", "channel", "cursor", "pixel", "region", "overlay", "bookmarks", "error"}
-    | {"_view_count"}
-)
-# Traits of the map that a bookmark keeps: what its colours mean.
-_COLOURS = ("blend", "symmetric", "clip", "limits", "colormap")
-
-_SAMPLES = ("chelsea.png", "astronaut.png", "coffee.png", "rocket.jpg")
+# In the order in which they are closed: the store last, because the others read from it.
+_CHILDREN = ("why", "stages", "grid", "map", "slider", "tree", "picker", "compare_picker", "store")
 
 
 def explore(
@@ -95,15 +77,15 @@ def explore(
     >>> explorer = rw.explore("cat.jpg")
     >>> explorer.layer = "conv4_block6_out"
     """
-    samples = _sample_photos()
+    samples = sample_photos()
     if image is None and samples:
         image = next(iter(samples.values()))
     explorer = Explorer(image, model, layer=layer, cache=cache)
-    _close_former_of_this_cell(explorer)
+    close_former_of_this_cell(explorer)
     return explorer
 
 
-class Explorer(Widget):
+class Explorer(ExplorerState):
     """Photo, layer tree, channel slider, maps, stages and predictions, all of one network.
 
     Args:
@@ -136,41 +118,6 @@ class Explorer(Widget):
 
     _esm = module("../explorer.js")
 
-    image = traitlets.Any(None, allow_none=True)
-    edits: traitlets.List[Any] = traitlets.List()
-    layer = traitlets.Unicode("").tag(sync=True)
-    channel = traitlets.Int(0).tag(sync=True)
-    cursor = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
-
-    pixel = traitlets.List(traitlets.Int()).tag(sync=True, echo_update=False)
-    region = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
-    overlay = traitlets.Float(0.0).tag(sync=True, echo_update=False)
-    compare = traitlets.Any(None, allow_none=True)
-    bookmarks: traitlets.List[Any] = traitlets.List().tag(sync=True)
-
-    photo = traitlets.Unicode("").tag(sync=True)
-    picture = traitlets.Dict().tag(sync=True)
-    compare_photo = traitlets.Unicode("").tag(sync=True)
-    compare_picture = traitlets.Dict().tag(sync=True)
-    predictions: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    about = traitlets.Dict().tag(sync=True)
-    memory = traitlets.Dict().tag(sync=True)
-    status = traitlets.Unicode("").tag(sync=True)
-    progress = traitlets.Float(-1.0).tag(sync=True)
-    stopped = traitlets.Bool(False).tag(sync=True)
-
-    store = anywidget.WidgetTrait().tag(sync=True)
-    tree = anywidget.WidgetTrait().tag(sync=True)
-    map = anywidget.WidgetTrait().tag(sync=True)
-    grid = anywidget.WidgetTrait().tag(sync=True)
-    slider = anywidget.WidgetTrait().tag(sync=True)
-    stages = anywidget.WidgetTrait().tag(sync=True)
-    picker = anywidget.WidgetTrait().tag(sync=True)
-    compare_picker = anywidget.WidgetTrait().tag(sync=True)
-    why = anywidget.WidgetTrait().tag(sync=True)
-
-    cache: ActivationCache | None = None
-
     def __init__(
         self,
         image: Any = None,
@@ -180,19 +127,25 @@ class Explorer(Widget):
         cache: ActivationCache | None = None,
         **kwargs: Any,
     ) -> None:
-        self._worker = Worker(self._on_progress)
+        samples = sample_photos()
+        self._jobs = Jobs(self)
+        self._photos = Photos(lambda key: self.store.forget(key))
+        self._serving = Serving(self, self._jobs.worker, self._photos)
+        self._looking = Looking(
+            self,
+            self._jobs,
+            self._photos,
+            self._serving,
+            samples,
+            cache=cache,
+            model=model,
+            layer=layer,
+        )
         self._explainer = Explainer(self._looked_at)
         self._still = Still(self._draw_still)
         # Before the children, because a picture that is none must not leave widgets behind.
         image = None if image is None else load_image(image)
-        self._given_cache = cache
-        self._model = model
-        self._first_layer = layer
-        self._photos: OrderedDict[str, _Photo] = OrderedDict()
-        self._traced = False
-        self._generation = 0
-        self._samples = _sample_photos()
-        store = FrameStore(self._frame, exact=self._exact)
+        store = FrameStore(self._serving.frame, exact=self._serving.exact)
         super().__init__(
             store=store,
             tree=LayerTree(),
@@ -200,22 +153,20 @@ class Explorer(Widget):
             grid=ActivationMap(store=store, mode="grid", order="strength", values=False),
             slider=ChannelSlider(store=store, order="strength"),
             stages=StageViewer(store=store),
-            picker=ImagePicker(self._samples),
-            compare_picker=ImagePicker(self._samples),
+            picker=ImagePicker(samples),
+            compare_picker=ImagePicker(samples),
             why=ExplainPanel(self._explainer.ask, self._explainer.cancel, store=store),
             status="Starting …",
             **kwargs,
         )
         self.map.observe(self._refresh_still, ["colormap", "limits", "symmetric"])
         self.stages.observe(self._refresh_still, "channels")
-        self.picker.on_pick(functools.partial(self._on_pick, self.picker, "image"))
-        self.compare_picker.on_pick(
-            functools.partial(self._on_pick, self.compare_picker, "compare")
-        )
+        for picker, trait in ((self.picker, "image"), (self.compare_picker, "compare")):
+            picker.on_pick(functools.partial(self._looking.pick, picker, trait))
         self.why.observe(self._on_page_edits, "edits")
         self.on_msg(self._on_message)
         self.image = image
-        self._start()
+        self._looking.start()
 
     def __repr__(self) -> str:
         # What a saved notebook shows where the widget cannot live.
@@ -240,26 +191,17 @@ class Explorer(Widget):
 
     def close(self) -> None:
         """Ends the background work and closes all widgets; the cache goes with its last user."""
-        self._worker.close()
+        self._jobs.worker.close()
         self._explainer.close()
         self._still.close()
         with traits_lock:
-            for name in (
-                "why",
-                "stages",
-                "grid",
-                "map",
-                "slider",
-                "tree",
-                "picker",
-                "compare_picker",
-                "store",
-            ):
+            for name in _CHILDREN:
                 child = getattr(self, name)
                 if child is not None:
                     child.close()
-            self._photos = OrderedDict()
-            self.cache = self._given_cache = self._model = None
+            self._photos.clear()
+            self._looking.close()
+            self.cache = None
             self.image = self.compare = None
             super().close()
 
@@ -270,7 +212,7 @@ class Explorer(Widget):
         """
         if self.cache is not None:
             self.cache.clear()
-            self._submit(self._follow_weights, "weights")
+            self._looking.follow_weights()
 
     # -- what the user can save --------------------------------------------------------------------
 
@@ -347,9 +289,7 @@ class Explorer(Widget):
 
         self.wait(timeout)
         assert self.cache is not None
-        with traits_lock:
-            photos = dict(self._photos)
-        return save_page(path, self, self.cache, photos, layers=layers)
+        return save_page(path, self, self.cache, self._photos.all(), layers=layers)
 
     def to_png(self, path: Any = None, *, dpi: int = 150, timeout: float = 300) -> Path | bytes:
         """Draws the present view as one figure: photo, map, channels, stages, predictions.
@@ -399,38 +339,18 @@ class Explorer(Widget):
 
     # -- what the user sets ------------------------------------------------------------------------
 
-    @traitlets.validate("image", "compare")
-    def _load(self, proposal: dict[str, Any]) -> InputImage | None:
-        image = proposal["value"]
-        if image is None:
-            return None
-        return load_image(image, self.cache.input_size) if self.cache else load_image(image)
-
     @traitlets.observe("image")
     def _look_at_image(self, _change: Any) -> None:
-        self.error = ""
-        if self.cache is not None:
-            self._submit(self._look, "photo")
-
-    @traitlets.observe("compare")
-    def _look_at_second(self, _change: Any) -> None:
-        self.error = ""
-        if self.cache is not None:
-            self._submit(self._compare, "compare")
-
-    @traitlets.validate("edits")
-    def _check_edits(self, proposal: dict[str, Any]) -> list[Any]:
-        edits = list(proposal["value"])
-        if self.cache is not None:
-            masks_of(edits, self.cache.graph)
-        return edits
+        self._looking.look()
 
     @traitlets.observe("edits")
     def _edit(self, _change: Any) -> None:
-        self.error = ""
         self.why.edits = [edit.to_dict() for edit in self.edits]
-        if self.cache is not None:
-            self._submit(self._look, "photo")
+        self._looking.look()
+
+    @traitlets.observe("compare")
+    def _look_at_second(self, _change: Any) -> None:
+        self._looking.compare()
 
     def _on_page_edits(self, change: Any) -> None:
         if change["new"] == [edit.to_dict() for edit in self.edits]:
@@ -451,64 +371,14 @@ class Explorer(Widget):
         picture = cropped(shown.jpeg, shown.picture["size"], shown.picture["box"])
         return self.cache, shown.image, picture
 
-    @traitlets.validate("layer")
-    def _check_layer(self, proposal: dict[str, Any]) -> str:
-        path = proposal["value"]
-        if self.cache is not None and path:
-            self.cache.graph.find(path)
-        return path
-
     @traitlets.observe("layer")
     def _fit_to_layer(self, _change: Any) -> None:
         if self.cache is None or not self.layer:
             return
         self.map.labels = list(self.cache.labels(self.layer) or ())
-        self._submit(self._follow_weights, "weights")
+        self._looking.follow_weights()
         # The new layer may have fewer channels.
         self.channel = self.channel
-
-    @traitlets.validate("channel")
-    def _clamp_channel(self, proposal: dict[str, Any]) -> int:
-        count = None
-        if self.cache is not None and self.layer:
-            count = self.cache.graph.find(self.layer).shape[-1]
-        return clamp_index(proposal["value"], count)
-
-    @traitlets.validate("cursor", "region")
-    def _clamp_box(self, proposal: dict[str, Any]) -> list[float]:
-        return clamp_cursor(proposal["value"])
-
-    @traitlets.validate("pixel")
-    def _clamp_pixel(self, proposal: dict[str, Any]) -> list[int]:
-        pixel = proposal["value"]
-        if len(pixel) != 2 or self.cache is None:
-            return []
-        height, width = self.cache.input_size
-        return [clamp_index(pixel[0], width), clamp_index(pixel[1], height)]
-
-    @traitlets.validate("overlay")
-    def _clamp_overlay(self, proposal: dict[str, Any]) -> float:
-        value = proposal["value"]
-        return min(1.0, max(0.0, value)) if value == value else 0.0
-
-    @traitlets.validate("bookmarks")
-    def _check_bookmarks(self, proposal: dict[str, Any]) -> list[dict[str, Any]]:
-        return bookmarks.check_bookmarks(proposal["value"])
-
-    def accepts(self, name: str, value: Any) -> bool:
-        """What a hand can set; a layer must be one that exists, a bookmark one that is whole."""
-        if name == "layer" and not self._is_layer(value):
-            return False
-        if name == "bookmarks":
-            try:
-                bookmarks.check_bookmarks(value)
-            except ValueError:
-                return False
-        return name in _PAGE_MAY_SET and super().accepts(name, value)
-
-    def _is_layer(self, path: Any) -> bool:
-        rows = self.cache.layers if self.cache else ()
-        return path == "" or any(row.path == path for row in rows)
 
     # -- what the user asks for --------------------------------------------------------------------
 
@@ -562,7 +432,7 @@ class Explorer(Widget):
             "channel": self.channel,
             "region": self.region,
             "note": note,
-            "colours": {name: getattr(self.map, name) for name in _COLOURS},
+            "colours": {name: getattr(self.map, name) for name in COLOURS},
         }
         self.bookmarks = [*self.bookmarks, entry]
 
@@ -582,11 +452,11 @@ class Explorer(Widget):
         """
         entry = self.bookmarks[bookmark] if isinstance(bookmark, int) else bookmark
         entry = bookmarks.check_bookmark(entry)
-        known = {name: value for name, value in entry["colours"].items() if name in _COLOURS}
+        known = {name: value for name, value in entry["colours"].items() if name in COLOURS}
         self.map.update(**known)
         self.update(layer=entry["layer"], channel=entry["channel"], region=entry["region"])
         if entry["digest"] not in ("", self.photo):
-            self._find_photo(entry["digest"], entry["photo"])
+            self._looking.find(entry["digest"], entry["photo"])
 
     def save_bookmarks(self, path: str | Path) -> None:
         """Writes all bookmarks to a JSON file. They hold no pictures, only names and digests."""
@@ -611,257 +481,7 @@ class Explorer(Widget):
             )
         return cache.activation(image, self.layer)
 
-    # -- in the background -------------------------------------------------------------------------
-
-    def _start(self) -> None:
-        self.stopped = False
-        self.error = ""
-        self._submit(self._open, "model")
-
-    def _submit(self, function: Any, kind: str) -> None:
-        """Runs `function(task)` in the worker; what it raises is shown here."""
-        future = self._worker.submit(function, kind=kind)
-        future.add_done_callback(self._on_done)
-
-    def _on_done(self, future: Future) -> None:
-        if future.cancelled():
-            return
-        error = future.exception()
-        if error is not None:
-            self.update(status="", stopped=self.cache is None)
-        if error is not None and not isinstance(error, CancelledError):
-            self.report(error)
-        self.update(progress=-1.0)
-
-    def _on_progress(self, fraction: float | None, text: str) -> None:
-        self.update(status=text, progress=-1.0 if fraction is None else fraction)
-
-    def _open(self, task: Task) -> None:
-        """Loads TensorFlow and the model, then looks at the photo."""
-        cache = self._given_cache
-        if cache is None:
-            if "tensorflow" not in sys.modules:
-                task.progress(None, "Loading TensorFlow …")
-            from .engine.activations import ActivationCache
-            from .engine.models import load_model
-
-            task.progress(None, "Loading the model …")
-            model = load_model(self._model, progress=task.progress)
-            task.check()
-            cache = ActivationCache(model)
-        with traits_lock:
-            # Closed meanwhile? Under the lock, so that it cannot be closed half-way.
-            task.check()
-            self.cache = cache
-            self._generation = cache.generation
-            about = cache.about
-            self.about = {"title": about.title, "note": about.note, "size": [*cache.input_size]}
-            self.tree.layers = [layer.to_row() for layer in cache.layers]
-        self._look(task)
-        self._compare(task)
-
-    def _first(self, cache: ActivationCache) -> str:
-        """Path of the layer to begin with: the one asked for, or the end of the middle stage."""
-        wanted, self._first_layer = self.layer or self._first_layer, None
-        if wanted and not self._is_layer(wanted):
-            try:
-                cache.graph.find(wanted)
-            except ValueError as error:
-                self.report(error)
-            wanted = None
-        outputs = cache.graph.stage_outputs or (cache.graph.output,)
-        return wanted or outputs[len(outputs) // 2]
-
-    def _look(self, task: Task) -> None:
-        """Makes the photo known to all widgets, then computes the rest of what they will ask."""
-        image, cache = self.image, self.cache
-        assert cache is not None
-        if image is None:
-            self.update(photo="", picture={}, predictions=[], status="")
-            return
-        task.progress(None, "Running the network …")
-        photo = self._photo_of(image)
-        if self.edits:
-            photo = dataclasses.replace(photo, image=cache.run(photo.image, self.edits))
-        if not self.photo:
-            # Tracing the whole network takes a second: the way to the first map takes less.
-            layer = self._first(cache)
-            channel = self.channel or _strongest(cache.activation(photo.image, layer))
-            self._show(photo, task, layer=layer, channel=channel)
-        predictions = cache.predictions(photo.image) or []
-        stages = cache.stages(photo.image)
-        self._show(photo, task)
-        if not any(self.stages.channels):
-            strongest = [_strongest(stages[path]) for path in self.stages.layers]
-            self.stages.update(channels=strongest)
-        self.update(predictions=[[p.label, p.probability] for p in predictions], status="")
-        self._update_memory()
-        if not self._traced:
-            self._traced = True
-            self._trace_ahead(photo.image)
-
-    def _compare(self, task: Task) -> None:
-        """Makes the second photo known to the page; its frames are made when they are wanted."""
-        image = self.compare
-        if image is None:
-            self.update(compare_photo="", compare_picture={})
-            return
-        photo = self._photo_of(image)
-        self._keep(photo, task, beside=self.photo)
-        self.update(compare_picture=photo.picture, compare_photo=photo.image.digest)
-
-    def _photo_of(self, image: InputImage) -> _Photo:
-        """What is kept of `image`; one that comes from there keeps its picture."""
-        assert self.cache is not None
-        fitted = image.fit(self.cache.input_size)
-        kept = self._photos.get(fitted.digest)
-        return kept if kept is not None and kept.image is fitted else _Photo.of(fitted)
-
-    def _follow_weights(self, task: Task) -> None:
-        """Looks at the photo again if the page may hold what older weights gave."""
-        if self.cache is None or self.cache.generation == self._generation:
-            return
-        self._generation = self.cache.generation
-        self.store.forget()
-        self._look(task)
-
-    def _trace_ahead(self, image: InputImage | EditedRun) -> None:
-        """Runs each piece once, whenever nothing else is asked for.
-
-        The first run of a piece is its slowest, by ten times. The newest request runs first, so
-        whatever the page wants comes before these.
-        """
-        assert self.cache is not None
-
-        def first_run(path: str) -> None:
-            self._worker.submit(lambda task: self._compute(image, path))
-
-        for piece in reversed(self.cache.graph.pieces):
-            first_run(piece.paths[0])
-
-    def _show(self, photo: _Photo, task: Task, **first_look: Any) -> None:
-        with traits_lock:
-            key = self._keep(photo, task, beside=self.compare_photo)
-            self.picture = photo.picture
-            self.photo = key
-            for child in (self.map, self.grid, self.slider, self.stages, self.why):
-                child.photo = key
-            if self.cache and not self.stages.layers:
-                self.stages.layers = list(self.cache.graph.stage_outputs[-4:])
-            self.update(**first_look)
-
-    def _keep(self, photo: _Photo, task: Task, *, beside: str) -> str:
-        """Keeps a photo among the last few, and the one `beside` it on show; returns its key."""
-        key = photo.image.digest
-        with traits_lock:
-            task.check()
-            self._photos[key] = photo
-            self._photos.move_to_end(key)
-            for old in list(self._photos)[: len(self._photos) - _MAX_PHOTOS]:
-                if old != beside:
-                    del self._photos[old]
-                    self.store.forget(old)
-        return key
-
-    def _find_photo(self, digest: str, name: str) -> None:
-        """Shows a photo that was shown before, or a sample; says so if it is neither."""
-        kept = self._photos.get(digest)
-        if kept is not None:
-            # Under the key of an edited photo lies what was done to it.
-            if isinstance(kept.image, EditedRun):
-                self.edits = list(kept.image.edits)
-                self.image = kept.image.image
-            else:
-                self.edits = []
-                self.image = kept.image
-        else:
-            self._submit(lambda task: self._find_sample(digest, name), "photo")
-
-    def _find_sample(self, digest: str, name: str) -> None:
-        assert self.cache is not None
-        if name in self._samples:
-            image = load_image(self._samples[name], self.cache.input_size)
-            if image.digest == digest:
-                self.update(image=image)
-                return
-        raise ValueError(
-            f"The photo {name!r} of this bookmark is not here; layer and channel are shown for the "
-            "present one. Open the photo, then go back to the bookmark."
-        )
-
-    def _find(self, photo: str, layer: str) -> tuple[InputImage | EditedRun, str]:
-        """The photo and the layer that the page means."""
-        shown, cache = self._photos.get(photo), self.cache
-        if shown is None or cache is None:
-            raise ValueError("This photo is no longer in memory. Pick it again to see it.")
-        return shown.image, cache.graph.find(layer).path
-
-    def _frame(self, photo: str, layer: str) -> Frame | Future[Frame]:
-        """What the store asks for: at once if it is there and small, else from the worker."""
-        image, path = self._find(photo, layer)
-        activation = self._cached(image, path)
-        if activation is not None and activation.nbytes <= _MAX_AT_ONCE:
-            return Frame.from_activation(activation, layer=path)
-        return self._worker.submit(
-            lambda task: Frame.from_activation(self._compute(image, path), layer=path)
-        )
-
-    def _exact(self, photo: str, layer: str) -> np.ndarray | Future[np.ndarray]:
-        """The activation whose numbers the page asks for."""
-        image, path = self._find(photo, layer)
-        activation = self._cached(image, path)
-        if activation is not None:
-            return activation
-        return self._worker.submit(lambda task: self._compute(image, path))
-
-    def _cached(self, image: InputImage | EditedRun, path: str) -> np.ndarray | None:
-        cache = self.cache
-        if cache is None or path not in cache.cached(image):
-            return None
-        return cache.activation(image, path)
-
-    def _compute(self, image: InputImage | EditedRun, path: str) -> np.ndarray:
-        assert self.cache is not None
-        self.tree.update(computing=path)
-        try:
-            return self.cache.activation(image, path)
-        finally:
-            # Later, and once for many: the page waits for the frame, not for this.
-            with contextlib.suppress(RuntimeError):  # closed meanwhile
-                self._worker.submit(lambda task: self._update_memory(), kind="memory")
-
-    def _update_memory(self) -> None:
-        self.tree.update(computing="")
-        cache, shown = self.cache, self._photos.get(self.photo)
-        if cache is None or shown is None:
-            return
-        info = cache.info()
-        self.update(memory={"nbytes": info.nbytes, "max_bytes": info.max_bytes})
-        # The input is there without being computed.
-        self.tree.update(cached=sorted({cache.layers[0].path} | cache.cached(shown.image)))
-
     # -- what the page asks ------------------------------------------------------------------------
-
-    def _on_pick(self, picker: ImagePicker, trait: str, name: str, data: bytes | None) -> None:
-        source = self._samples.get(name) if data is None else data
-        if source is None:
-            return
-        self.error = ""
-        picker.busy = True
-        notes = (picker.note,) if picker.note else ()
-        self._submit(
-            lambda task: self._open_picked(picker, trait, name, source, notes), f"pick {trait}"
-        )
-
-    def _open_picked(
-        self, picker: ImagePicker, trait: str, name: str, source: Any, notes: tuple[str, ...]
-    ) -> None:
-        try:
-            image = load_image(source)
-            image = dataclasses.replace(image, source=name, notes=(*notes, *image.notes))
-        finally:
-            picker.update(busy=False)
-        self.update(**{trait: image})
 
     def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
         kind = content.get("kind") if isinstance(content, dict) else None
@@ -876,78 +496,13 @@ class Explorer(Widget):
         elif kind == "show" and self.cache is not None:
             names = (content.get("photo"), content.get("name"))
             if all(isinstance(name, str) for name in names):
-                self._find_photo(*names)
+                self._looking.find(*names)
         elif kind == "cancel":
-            self._worker.cancel()
+            self._jobs.worker.cancel()
         elif kind == "retry" and self.cache is None:
-            self._start()
+            self._looking.start()
 
     def _send_picture(self, photo: Any) -> None:
-        shown = self._photos.get(photo) if isinstance(photo, str) else None
+        shown = self._photos.get(photo)
         if shown is not None:
             self.send({"kind": "picture", "photo": photo}, [shown.jpeg])
-
-
-@dataclasses.dataclass(frozen=True)
-class _Photo:
-    """What is kept of a photo: what the model sees, and a picture of it for the page."""
-
-    image: InputImage | EditedRun
-    picture: dict[str, Any]
-    jpeg: bytes
-
-    @classmethod
-    def of(cls, image: InputImage) -> _Photo:
-        height, width = image.original.shape[:2]
-        picture = {
-            "name": image.source,
-            "size": [height, width],
-            "box": list(image.box),
-            "notes": list(image.notes),
-        }
-        shown = Image.fromarray(image.original)
-        shown.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE))
-        file = io.BytesIO()
-        shown.save(file, "JPEG", quality=90)
-        # The original can be 150 MB, and the last few photos are kept.
-        return cls(dataclasses.replace(image, original=image.pixels), picture, file.getvalue())
-
-
-def _strongest(activation: np.ndarray) -> int:
-    """Index of the channel with the greatest mean: a better first look than channel 0."""
-    means = activation.mean(axis=tuple(range(activation.ndim - 1)))
-    return int(np.nanargmax(means)) if np.isfinite(means).any() else 0
-
-
-def _sample_photos() -> dict[str, Path]:
-    """Photos that come with scikit-image, by name; none where it is not installed."""
-    found = importlib.util.find_spec("skimage")
-    if found is None or not found.origin:
-        return {}
-    paths = [Path(found.origin).parent / "data" / name for name in _SAMPLES]
-    return {path.name: path for path in paths if path.is_file()}
-
-
-# The explorers that each notebook cell made last, with the number of that run.
-_of_cell: dict[str, tuple[int, list[weakref.ref[Explorer]]]] = {}
-
-
-def _close_former_of_this_cell(explorer: Explorer) -> None:
-    """Closes the explorers that the same cell made when it ran before.
-
-    ipywidgets keeps every widget alive until it is closed, so without this a cell that is run
-    again and again would hold one explorer, with all its memory, for each time.
-    """
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    if shell is None or not hasattr(shell, "get_parent"):
-        return
-    cell = shell.get_parent().get("metadata", {}).get("cellId")
-    if not cell:
-        return
-    run, made = _of_cell.get(cell, (shell.execution_count, []))
-    if run != shell.execution_count:
-        for former in filter(None, (ref() for ref in made)):
-            former.close()
-        made = []
-    _of_cell[cell] = (shell.execution_count, [*made, weakref.ref(explorer)])

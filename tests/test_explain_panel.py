@@ -97,7 +97,7 @@ def test_edits_change_predictions_and_maps(page):
         assert probability == pytest.approx(score.probability, rel=1e-4)
     for child in (explorer.map, explorer.grid, explorer.slider, explorer.stages, explorer.why):
         assert child.photo == explorer.photo == explorer.cache.key(run)
-    frame = explorer._frame(explorer.photo, "conv3_block1_out")
+    frame = explorer._serving.frame(explorer.photo, "conv3_block1_out")
     frame = frame if hasattr(frame, "high") else frame.result(LONG)
     assert (frame.high[:3] == 0).all() and frame.high[3:].any()
     assert page.comm.page_has()["edits"] == [explorer.edits[0].to_dict()]

@@ -1,5 +1,6 @@
 """The explorer without a page: what it does in the background, what a page may do to it."""
 
+import sys
 import threading
 import weakref
 from types import SimpleNamespace
@@ -10,9 +11,9 @@ import numpy as np
 import pytest
 
 import resnet_widgets as rw
-from resnet_widgets import explorer as explorer_module
 from resnet_widgets.engine.activations import ActivationCache
 from resnet_widgets.engine.images import ImageError
+from resnet_widgets.widgets._base import Widget
 
 LONG = 30  # seconds; reached only by a test that fails
 PHOTO = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
@@ -143,7 +144,7 @@ def test_frames_are_the_activations(make):
 
 def test_layers_in_the_cache_are_answered_without_the_worker(make, monkeypatch):
     explorer = done(make())
-    monkeypatch.setattr(explorer._worker, "submit", None)
+    monkeypatch.setattr(explorer._jobs.worker, "submit", None)
     assert ask(explorer, "conv2_block1_out")[0]["kind"] == "frame"
 
 
@@ -166,7 +167,7 @@ def test_another_photo(make):
 
 
 def test_photos_are_forgotten_in_the_end(make, monkeypatch):
-    monkeypatch.setattr(explorer_module, "_MAX_PHOTOS", 1)
+    monkeypatch.setattr("resnet_widgets.photos._MOST", 1)
     explorer = done(make())
     first, forgotten = explorer.photo, []
     explorer.store.forget = forgotten.append
@@ -372,9 +373,9 @@ def test_a_cache_can_be_shared(make, model):
 def test_closing_gives_everything_back(make, model):
     explorer = done(make())
     cache = weakref.ref(explorer.cache)
-    thread = explorer._worker.submit(lambda task: threading.current_thread()).result(LONG)
+    thread = explorer._jobs.worker.submit(lambda task: threading.current_thread()).result(LONG)
     children = [getattr(explorer, n) for n in explorer.traits(sync=True)]
-    children = [child for child in children if isinstance(child, explorer_module.Widget)]
+    children = [child for child in children if isinstance(child, Widget)]
     children += [*explorer.stages.maps, *explorer.stages.sliders]
     assert len(children) == 9 + 2 * 3
     original = weakref.ref(explorer.image)
@@ -399,7 +400,7 @@ def test_closing_while_the_model_loads_leaves_nothing(make, monkeypatch, model):
     monkeypatch.setattr(models, "load_model", load)
     explorer = make(model="mini")
     assert loading.wait(LONG)
-    thread = explorer._worker._thread
+    thread = explorer._jobs.worker._thread
     explorer.close()
     go_on.set()
     thread.join(LONG)
@@ -418,7 +419,7 @@ def test_running_a_cell_again_closes_what_it_made_before(monkeypatch, model):
         execution_count=1, get_parent=lambda: {"metadata": {"cellId": "a-cell"}}
     )
     ipython = SimpleNamespace(get_ipython=lambda: shell)
-    monkeypatch.setitem(explorer_module.sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
     first, beside = rw.explore(PHOTO, model), rw.explore(PHOTO, model)
     assert first.comm is not None
     shell.execution_count = 2

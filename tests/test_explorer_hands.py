@@ -11,6 +11,7 @@ from stub_comm import StubComm
 from test_explorer import LONG, PHOTO, ask, done
 
 from resnet_widgets.engine.regions import region_channels
+from resnet_widgets.photos import sample_photos
 
 make, model = test_explorer.make, test_explorer.model
 OTHER = np.random.default_rng(9).integers(0, 256, (40, 40, 3), dtype=np.uint8)
@@ -136,7 +137,7 @@ class TestCompare:
         assert explorer.compare is None
 
     def test_a_photo_on_show_is_never_forgotten(self, make, monkeypatch):
-        monkeypatch.setattr("resnet_widgets.explorer._MAX_PHOTOS", 1)
+        monkeypatch.setattr("resnet_widgets.photos._MOST", 1)
         explorer = done(make())
         explorer.compare = OTHER
         until(explorer, "compare_photo", bool)
@@ -207,7 +208,7 @@ class TestBookmarks:
 
     def test_a_sample_is_found_by_its_name(self, make):
         explorer = done(make())
-        name, path = next(iter(explorer._samples.items()))
+        name, path = next(iter(sample_photos().items()))
         explorer.image = path
         photo = explorer.photo
         until(explorer, "photo", lambda key: key != photo)

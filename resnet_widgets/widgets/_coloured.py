@@ -11,6 +11,9 @@ from ._base import Widget
 
 COLORMAPS = ("auto", "viridis", "magma", "inferno", "cividis", "gray", "coolwarm")
 
+# The traits of `Coloured`: what a bookmark keeps of the colours.
+COLOURS = ("blend", "symmetric", "clip", "limits", "colormap")
+
 _MOST_CLIPPED = 25.0
 
 

@@ -1,0 +1,92 @@
+"""What the page asks an explorer for while it is looked at: frames and exact numbers."""
+
+from __future__ import annotations
+
+import contextlib
+from concurrent.futures import Future
+
+import numpy as np
+
+from .engine.edits import EditedRun
+from .engine.images import InputImage
+from .engine.worker import Worker
+from .explorer_state import ExplorerState
+from .frame import Frame
+from .photos import Photos
+
+# Largest activation, in bytes, that is turned into a frame in the thread that the page waits for.
+_MAX_AT_ONCE = 4 * 2**20
+
+
+class Serving:
+    """Answers a `FrameStore`: at once what is in the cache, the rest from the worker."""
+
+    def __init__(self, shown: ExplorerState, worker: Worker, photos: Photos) -> None:
+        self._shown, self._worker, self._photos = shown, worker, photos
+
+    def frame(self, photo: str, layer: str) -> Frame | Future[Frame]:
+        """One layer of one photo for the page: at once if it is there and small."""
+        image, path = self._find(photo, layer)
+        activation = self._cached(image, path)
+        if activation is not None and activation.nbytes <= _MAX_AT_ONCE:
+            return Frame.from_activation(activation, layer=path)
+        return self._worker.submit(
+            lambda task: Frame.from_activation(self._compute(image, path), layer=path)
+        )
+
+    def exact(self, photo: str, layer: str) -> np.ndarray | Future[np.ndarray]:
+        """The activation whose numbers the page asks for."""
+        image, path = self._find(photo, layer)
+        activation = self._cached(image, path)
+        if activation is not None:
+            return activation
+        return self._worker.submit(lambda task: self._compute(image, path))
+
+    def trace_ahead(self, image: InputImage | EditedRun) -> None:
+        """Runs each piece once, whenever nothing else is asked for.
+
+        The first run of a piece is its slowest, by ten times. The newest request runs first, so
+        whatever the page wants comes before these.
+        """
+        assert self._shown.cache is not None
+
+        def first_run(path: str) -> None:
+            self._worker.submit(lambda task: self._compute(image, path))
+
+        for piece in reversed(self._shown.cache.graph.pieces):
+            first_run(piece.paths[0])
+
+    def show_memory(self) -> None:
+        """Tells the page what is cached, and how full the cache is."""
+        shown = self._shown
+        shown.tree.update(computing="")
+        cache, photo = shown.cache, self._photos.get(shown.photo)
+        if cache is None or photo is None:
+            return
+        info = cache.info()
+        shown.update(memory={"nbytes": info.nbytes, "max_bytes": info.max_bytes})
+        # The input is there without being computed.
+        shown.tree.update(cached=sorted({cache.layers[0].path} | cache.cached(photo.image)))
+
+    def _find(self, photo: str, layer: str) -> tuple[InputImage | EditedRun, str]:
+        """The photo and the layer that the page means."""
+        kept, cache = self._photos.get(photo), self._shown.cache
+        if kept is None or cache is None:
+            raise ValueError("This photo is no longer in memory. Pick it again to see it.")
+        return kept.image, cache.graph.find(layer).path
+
+    def _cached(self, image: InputImage | EditedRun, path: str) -> np.ndarray | None:
+        cache = self._shown.cache
+        if cache is None or path not in cache.cached(image):
+            return None
+        return cache.activation(image, path)
+
+    def _compute(self, image: InputImage | EditedRun, path: str) -> np.ndarray:
+        assert self._shown.cache is not None
+        self._shown.tree.update(computing=path)
+        try:
+            return self._shown.cache.activation(image, path)
+        finally:
+            # Later, and once for many: the page waits for the frame, not for this.
+            with contextlib.suppress(RuntimeError):  # closed meanwhile
+                self._worker.submit(lambda task: self.show_memory(), kind="memory")
