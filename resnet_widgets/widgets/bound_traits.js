@@ -1,0 +1,40 @@
+// Traits of several models that are kept equal in the page, with no way through the kernel.
+
+import { onChange, setTrait } from "./shared.js";
+
+/**
+ * Keeps traits of other models equal to a trait of `model`, and the other way round.
+ * @param {any} model
+ * @param {string} trait
+ * @param {[any, string][]} others each with the name that the trait has there
+ * @param {AbortSignal} signal
+ */
+export function shareTrait(model, trait, others, signal) {
+  const give = () => {
+    for (const [other, name] of others) {
+      if (JSON.stringify(other.get(name)) !== JSON.stringify(model.get(trait))) {
+        other.set(name, model.get(trait));
+      }
+    }
+  };
+  give();
+  onChange(model, [trait], give, signal);
+  for (const [other, name] of others) {
+    onChange(other, [name], () => setTrait(model, trait, other.get(name)), signal);
+  }
+}
+
+/**
+ * Keeps a trait equal among models of which none is the first.
+ * @param {string} trait
+ * @param {any[]} among
+ * @param {AbortSignal} signal
+ */
+export function uniteTrait(trait, among, signal) {
+  for (const one of among) {
+    const give = () => {
+      for (const other of among) if (other !== one) setTrait(other, trait, one.get(trait));
+    };
+    onChange(one, [trait], give, signal);
+  }
+}

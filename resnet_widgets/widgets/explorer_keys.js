@@ -1,0 +1,50 @@
+// The keys of the explorer that hold wherever the focus is, and its help card.
+
+import { setTrait } from "./shared.js";
+
+/**
+ * @param {{ model: any, el: HTMLElement, signal: AbortSignal, models: Record<string, any>,
+ *   layout: ReturnType<import("./explorer_layout.js").explorerLayout> }} context
+ */
+export function explorerKeys({ model, el, signal, models, layout }) {
+  const { help, header } = layout;
+  /** Where the focus was before the card opened. @type {HTMLElement | null} */
+  let before = null;
+  function toggleHelp(open = help.hidden) {
+    if (open && help.hidden) before = /** @type {HTMLElement} */ (el.ownerDocument.activeElement);
+    help.hidden = !open;
+    header.help.setAttribute("aria-expanded", String(open));
+    if (open) help.querySelector("button")?.focus();
+    else (before && el.contains(before) ? before : header.help).focus({ preventScroll: true });
+  }
+
+  function onKey(/** @type {KeyboardEvent} */ event) {
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "Escape" && !help.hidden) toggleHelp(false);
+    else if (event.key === "Escape" && model.get("region").length) setTrait(model, "region", []);
+    else if (target.closest("input, select, textarea")) return;
+    else if (event.key === "?") toggleHelp();
+    else if (event.key === "b") layout.bookmarks.begin();
+    else if (event.key === "/") {
+      layout.treePart.open = true;
+      /** @type {HTMLElement | null} */ (layout.boxes.tree.querySelector("input"))?.focus();
+    } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+      stepLayer(event.key === "ArrowUp" ? -1 : 1);
+    } else if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
+      // The slider knows its order: let it take the key as its own.
+      layout.boxes.slider
+        .querySelector("[role=slider]")
+        ?.dispatchEvent(new KeyboardEvent("keydown", { key: event.key, cancelable: true }));
+    } else return;
+    event.preventDefault();
+  }
+  function stepLayer(/** @type {number} */ step) {
+    const rows = /** @type {import("./explorer_layout.js").Row[]} */ (models.tree.get("layers"));
+    const next = rows.findIndex((row) => row.path === model.get("layer")) + step;
+    if (rows[next]) setTrait(model, "layer", rows[next].path);
+  }
+  el.addEventListener("keydown", onKey, { signal });
+  header.help.addEventListener("click", () => toggleHelp(), { signal });
+  help.querySelector("button")?.addEventListener("click", () => toggleHelp(false), { signal });
+}
