@@ -12,7 +12,7 @@ import { element, formatNumber, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
-const METHODS = [
+const CAM_METHODS = [
   ["grad-cam", "Grad-CAM"],
   ["grad-cam++", "Grad-CAM++"],
   ["layer-cam", "Layer-CAM"],
@@ -25,7 +25,7 @@ export function camSection(panel) {
   const method = element(
     "select",
     { class: "rw-select", "aria-label": "Method" },
-    ...METHODS.map(([value, text]) => element("option", { value, text })),
+    ...CAM_METHODS.map(([value, text]) => element("option", { value, text })),
   );
   const picture = overlay("Class activation map over the photo");
   const count = element("input", { type: "range", min: 0, value: 0 });

@@ -6,7 +6,7 @@ import { element, formatNumber } from "./shared.js";
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
 /** @type {Record<string, { text: string, signed: boolean, says: string }>} */
-const METHODS = {
+const PIXEL_METHODS = {
   saliency: {
     text: "Saliency",
     signed: false,
@@ -35,7 +35,7 @@ export function pixelsSection(panel) {
   const method = element(
     "select",
     { class: "rw-select", "aria-label": "Method" },
-    ...Object.entries(METHODS).map(([value, { text }]) => element("option", { value, text })),
+    ...Object.entries(PIXEL_METHODS).map(([value, { text }]) => element("option", { value, text })),
   );
   const says = element("p");
   const facts = element("p", { class: "rw-soft" });
@@ -62,7 +62,7 @@ export function pixelsSection(panel) {
 
   async function computeNow() {
     run.set(true);
-    const { signed } = METHODS[method.value];
+    const { signed } = PIXEL_METHODS[method.value];
     try {
       const options = { method: method.value, target: model.get("target") };
       const answer = await panel.ask("pixels", options, run.progress);
@@ -79,7 +79,7 @@ export function pixelsSection(panel) {
   }
 
   async function estimate() {
-    says.textContent = METHODS[method.value].says;
+    says.textContent = PIXEL_METHODS[method.value].says;
     facts.textContent = "";
     picture.show(null);
     run.set(false);
