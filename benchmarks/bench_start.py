@@ -52,7 +52,7 @@ import threading
 there = threading.Event()
 explorer.observe(lambda change: change.new and there.set(), "layer")
 explorer.layer or there.wait()
-frame = explorer._frame(explorer.photo, explorer.layer)
+frame = explorer._serving.frame(explorer.photo, explorer.layer)
 (frame.result() if hasattr(frame, "result") else frame).to_message()
 print(json.dumps({"status": status, "first map": time.perf_counter() - start}))
 explorer.close()

@@ -13,10 +13,10 @@ import traitlets
 
 from . import bookmarks
 from .cells import close_former_of_this_cell
-from .engine.edits import edit_from_dict, key_of
+from .engine.edits import edit_from_dict
 from .engine.images import load_image
 from .engine.regions import region_channels
-from .explaining import Explainer, cropped
+from .explaining import Explainer
 from .explorer_state import ExplorerState
 from .jobs import Jobs
 from .looking import Looking
@@ -36,8 +36,6 @@ from .widgets._base import module, traits_lock
 from .widgets._coloured import COLOURS
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from .engine.activations import ActivationCache
     from .export import SavedPage
 
@@ -141,7 +139,7 @@ class Explorer(ExplorerState):
             model=model,
             layer=layer,
         )
-        self._explainer = Explainer(self._looked_at)
+        self._explainer = Explainer(self._looking.looked_at)
         self._still = Still(self._draw_still)
         # Before the children, because a picture that is none must not leave widgets behind.
         image = None if image is None else load_image(image)
@@ -179,11 +177,11 @@ class Explorer(ExplorerState):
         self._still.display(super()._repr_mimebundle_())
 
     def _draw_still(self) -> bytes | None:
-        from .overview import overview_png
+        from .drawing import png_of
 
-        if self.cache is None or self.image is None or not self._is_ready():
+        if self.cache is None or self.image is None or not self._looking.is_done():
             return None
-        return overview_png(self._figure(), dpi=90, most=_STILL_BYTES)
+        return png_of(self, dpi=90, most=_STILL_BYTES)
 
     @traitlets.observe("layer", "channel", "predictions")
     def _refresh_still(self, _change: Any) -> None:
@@ -236,7 +234,7 @@ class Explorer(ExplorerState):
         self.observe(wake, names)
         end = time.monotonic() + timeout
         try:
-            while not self._is_ready():
+            while not self._looking.is_done():
                 if not changed.wait(max(0, end - time.monotonic())):
                     raise TimeoutError(
                         f"Not there after {timeout:g} s: {self.status or 'still computing'}. "
@@ -246,22 +244,6 @@ class Explorer(ExplorerState):
         finally:
             self.unobserve(wake, names)
         return self
-
-    def _is_ready(self) -> bool:
-        """Whether all is there; raises if it will never be."""
-        if self.image is None:
-            raise ValueError(
-                "There is no photo yet. Choose one in the page, or set `explorer.image`. "
-                "Received: image=None"
-            )
-        if self.stopped:
-            raise RuntimeError(
-                f"No model was loaded: {self.error or 'it was cancelled'}"
-            ) from self.last_error
-        if self.cache is None or self.status:
-            return False
-        key = self.image.fit(self.cache.input_size).digest
-        return (f"{key} {key_of(self.edits)}" if self.edits else key) == self.photo
 
     def to_html(self, path: Any, *, layers: Any = None, timeout: float = 300) -> SavedPage:
         """Saves a page in which the explorer works with no kernel and no network.
@@ -306,36 +288,18 @@ class Explorer(ExplorerState):
             ValueError: If there is no photo yet, or `dpi` is not between 20 and 1200.
             OSError: If the file cannot be written.
         """
+        from .drawing import png_of
         from .files import replacing
-        from .overview import overview_png
 
         if isinstance(dpi, bool) or not isinstance(dpi, (int, float)) or not 20 <= dpi <= 1200:
             raise ValueError(f"`dpi` must be a number from 20 to 1200. Received: dpi={dpi!r}")
         self.wait(timeout)
+        png = png_of(self, dpi=int(dpi))
         if path is None:
-            return overview_png(self._figure(), dpi=int(dpi))
+            return png
         with replacing(path) as file:
-            file.write(overview_png(self._figure(), dpi=int(dpi)))
+            file.write(png)
         return Path(path)
-
-    def _figure(self) -> Figure:
-        """The present view; everything must be there."""
-        from .overview import plot_overview
-
-        with traits_lock:
-            cache, image, layer, channel = self.cache, self.image, self.layer, self.channel
-            view, stages = self.map, self.stages
-            colormap, limits, symmetric = view.colormap, view.limits, view.symmetric
-            columns = dict(zip(stages.layers, stages.channels, strict=False))
-        assert cache is not None
-        if colormap == "auto":
-            colormap = "coolwarm" if symmetric else "viridis"
-        if symmetric and not limits:
-            most = float(np.nanmax(np.abs(cache.activation(image, layer)[..., channel])))
-            limits = [-most, most]
-        return plot_overview(
-            cache, image, layer, channel, cmap=colormap, limits=limits or None, stages=columns
-        )
 
     # -- what the user sets ------------------------------------------------------------------------
 
@@ -362,14 +326,6 @@ class Explorer(ExplorerState):
             self.why.edits = [edit.to_dict() for edit in self.edits]
         else:
             self.why.error = ""
-
-    def _looked_at(self) -> tuple[ActivationCache, Any, bytes]:
-        """What is explained: the photo shown, with its edits."""
-        shown = self._photos.get(self.photo)
-        if shown is None or self.cache is None:
-            raise ValueError("There is nothing to explain yet: pick a photo.")
-        picture = cropped(shown.jpeg, shown.picture["size"], shown.picture["box"])
-        return self.cache, shown.image, picture
 
     @traitlets.observe("layer")
     def _fit_to_layer(self, _change: Any) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .engine.edits import EditedRun
+from .engine.edits import EditedRun, key_of
 from .engine.images import load_image
 from .engine.worker import Task
+from .explaining import cropped
 from .explorer_state import ExplorerState
 from .jobs import Jobs
 from .photos import Photo, Photos
@@ -108,6 +109,36 @@ class Looking:
         else:
             self._shown.edits = []
             self._shown.image = kept.image
+
+    def is_done(self) -> bool:
+        """Whether all is there; raises if it will never be.
+
+        Raises:
+            ValueError: If there is no photo.
+            RuntimeError: If there is no model; the reason is its cause.
+        """
+        shown = self._shown
+        if shown.image is None:
+            raise ValueError(
+                "There is no photo yet. Choose one in the page, or set `explorer.image`. "
+                "Received: image=None"
+            )
+        if shown.stopped:
+            raise RuntimeError(
+                f"No model was loaded: {shown.error or 'it was cancelled'}"
+            ) from shown.last_error
+        if shown.cache is None or shown.status:
+            return False
+        key = shown.image.fit(shown.cache.input_size).digest
+        return (f"{key} {key_of(shown.edits)}" if shown.edits else key) == shown.photo
+
+    def looked_at(self) -> tuple[ActivationCache, Any, bytes]:
+        """What is explained: the photo shown, with its edits."""
+        photo = self._photos.get(self._shown.photo)
+        if photo is None or self._shown.cache is None:
+            raise ValueError("There is nothing to explain yet: pick a photo.")
+        picture = cropped(photo.jpeg, photo.picture["size"], photo.picture["box"])
+        return self._shown.cache, photo.image, picture
 
     def close(self) -> None:
         """Lets the model go."""

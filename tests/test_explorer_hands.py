@@ -1,7 +1,9 @@
 """What a hand can do in the explorer, from Python: regions, a second photo, bookmarks, arrays."""
 
 import json
+import re
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +12,11 @@ import traitlets
 from stub_comm import StubComm
 from test_explorer import LONG, PHOTO, ask, done
 
+import resnet_widgets as rw
 from resnet_widgets.engine.regions import region_channels
 from resnet_widgets.photos import sample_photos
+from resnet_widgets.widgets._base import Widget
+from resnet_widgets.widgets._coloured import COLOURS, Coloured
 
 make, model = test_explorer.make, test_explorer.model
 OTHER = np.random.default_rng(9).integers(0, 256, (40, 40, 3), dtype=np.uint8)
@@ -158,6 +163,15 @@ class TestCompare:
 
 
 class TestBookmarks:
+    def test_their_colours_are_all_that_a_map_has_here_and_in_the_page(self):
+        own = set(Coloured.class_traits()) - set(Widget.class_traits())
+        assert set(COLOURS) == own
+        widgets = Path(rw.__file__).parent / "widgets"
+        ranges = re.search(r"RANGE_TRAITS = (\[.*?\]);", (widgets / "ranges.js").read_text("utf-8"))
+        assert [*json.loads(ranges[1]), "colormap"] == list(COLOURS)
+        bookmark_list = (widgets / "bookmark_list.js").read_text("utf-8")
+        assert 'COLOUR_TRAITS = [...RANGE_TRAITS, "colormap"];' in bookmark_list
+
     def test_they_keep_what_is_on_show(self, make):
         explorer = done(make())
         explorer.channel = 4

@@ -17,6 +17,7 @@ from PIL import Image
 
 import resnet_widgets as rw
 from resnet_widgets import export
+from resnet_widgets.drawing import figure_of
 from resnet_widgets.engine.choice import choose_layers
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
@@ -229,17 +230,17 @@ def test_a_png_of_the_present_view(explorer, cache, tmp_path):
     assert (drawn.format, drawn.width) == ("PNG", 400)
     assert explorer.to_png(str(tmp_path / "view.png"), dpi=40) == tmp_path / "view.png"
     assert (tmp_path / "view.png").read_bytes() == png
-    large = explorer._figure().axes[1]
+    large = figure_of(explorer).axes[1]
     assert large.get_title(loc="left") == "conv3_block1_out, channel 3 of 6"
     expected = cache.activation(PHOTO, "conv3_block1_out")[..., 3]
     np.testing.assert_array_equal(large.images[0].get_array().filled(np.nan), expected)
     assert large.images[0].get_cmap().name == "viridis"
     explorer.map.symmetric = True
-    large = explorer._figure().axes[1]
+    large = figure_of(explorer).axes[1]
     assert large.images[0].get_clim() == pytest.approx((-expected.max(), expected.max()))
     assert large.images[0].get_cmap().name == "coolwarm"
     explorer.map.limits = [0.0, 2.0]
-    assert explorer._figure().axes[1].images[0].get_clim() == (0, 2)
+    assert figure_of(explorer).axes[1].images[0].get_clim() == (0, 2)
 
 
 @pytest.mark.parametrize("dpi", [0, 5000, True, "100"])

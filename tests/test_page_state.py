@@ -104,7 +104,7 @@ def settle(explorer):
     idle = threading.Event()
 
     def look():
-        worker = explorer._worker
+        worker = explorer._jobs.worker
         while worker._running or worker._waiting:
             worker.submit(lambda task: None).exception(timeout=LONG)
         idle.set()

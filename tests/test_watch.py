@@ -127,7 +127,7 @@ def test_an_explorer_shows_the_new_weights(how):
     def wait():
         # Twice: what runs may ask for more.
         for _ in range(2):
-            explorer._worker.submit(lambda task: None, kind="last").result(timeout=60)
+            explorer._jobs.worker.submit(lambda task: None, kind="last").result(timeout=60)
 
     try:
         wait()
