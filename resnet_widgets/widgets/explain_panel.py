@@ -42,7 +42,7 @@ class ExplainPanel(Widget):
         live: Whether there is a kernel that answers; without one there is no panel.
         opened: Whether it is unfolded.
         section: Name of the section in front.
-        maps: The four `ActivationMap`s of a residual block.
+        maps: Four `ActivationMap` widgets, for a residual block.
     """
 
     _esm = module("explain_panel.js")
