@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import matplotlib
 import numpy as np
@@ -67,15 +68,18 @@ def api_page() -> str:
     for home in (*known, *(home for home in homes if home not in GROUPS)):
         title = GROUPS.get(home, home.lstrip(".").replace("_", " ").capitalize())
         parts.append(f"## {title}\n\n```{{eval-rst}}")
-        parts += [_directive(name) for name in sorted(homes[home], key=str.lower)]
+        parts += [_directive(rw, name) for name in sorted(homes[home], key=str.lower)]
         parts.append("```\n")
+    parts.append("## Reasons\n\n```{eval-rst}\n.. automodule:: resnet_widgets.explain\n")
+    parts += [_directive(rw.explain, name) for name in rw.explain.__all__]
+    parts.append("```\n")
     return "\n".join(parts)
 
 
-def _directive(name: str) -> str:
-    if not isinstance(getattr(rw, name), type):
-        return f".. autofunction:: resnet_widgets.{name}\n"
-    return f".. autoclass:: resnet_widgets.{name}\n   :members:\n"
+def _directive(module: ModuleType, name: str) -> str:
+    if not isinstance(getattr(module, name), type):
+        return f".. autofunction:: {module.__name__}.{name}\n"
+    return f".. autoclass:: {module.__name__}.{name}\n   :members:\n"
 
 
 # ----------------------------------------------------------------------------------- pictures
