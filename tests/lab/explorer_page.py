@@ -14,7 +14,9 @@ class ExplorerPage:
     def __init__(self, notebook: Notebook) -> None:
         self.page = notebook.page
         self.canvas: Locator = self.page.locator(_CANVAS).first
-        self.slider: Locator = self.page.locator(".rw-explorer-main > .rw-slider [role=slider]")
+        self.slider: Locator = self.page.locator(
+            ".rw-explorer-main > .rw-slider [role=slider]"
+        ).first
         self.selected: Locator = self.page.locator(
             ".rw-explorer [role=treeitem][aria-selected=true]"
         )

@@ -235,8 +235,10 @@ class Notebook:
         self.wait_until_connected()
 
     def restart(self) -> None:
-        """Restarts the kernel; the page stays."""
-        self.server.request("POST", f"/api/kernels/{self.kernel_id}/restart")
+        """Restarts the kernel as the menu does, once it is confirmed; the page stays."""
+        self.page.evaluate(
+            "() => jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart()"
+        )
         self.wait_until_connected()
 
     def kill(self, pid: int) -> None:

@@ -44,7 +44,7 @@ def test_parts_work_in_a_plain_box_while_a_cell_runs(open_notebook):
     assert differ_by(pixels_of(canvas), viridis(NOISE[..., 0])) <= TOLERANCE
 
     notebook.start(BUSY)
-    drag(notebook.page.get_by_role("slider"), 0.01, 0.99)
+    drag(notebook.page.get_by_role("slider", name="Channel", exact=True), 0.01, 0.99)
     notebook.page.wait_for_selector("canvas[data-shown='noise#39']")
     assert notebook.is_running
     assert differ_by(pixels_of(canvas), viridis(NOISE[..., 39])) <= TOLERANCE
@@ -60,7 +60,8 @@ def test_keys_pressed_in_a_widget_stay_there(open_notebook, view):
     notebook = open_notebook(PARTS, "pass", view=view)
     notebook.run_all()
     notebook.page.wait_for_selector("canvas[data-shown]")
-    for part in (notebook.page.get_by_role("slider"), notebook.page.locator(".rw-picture")):
+    slider = notebook.page.get_by_role("slider", name="Channel", exact=True)
+    for part in (slider, notebook.page.locator(".rw-picture")):
         part.focus()
         for key in ("x", "d", "d", "a", "b", "ArrowDown"):
             part.press(key)
@@ -120,7 +121,7 @@ def test_a_restart_of_the_kernel_is_told_and_the_picture_stays(open_notebook):
     layer, channel = explorer.shown
     gone = explorer.page.get_by_role("alert").filter(has_text="The kernel was restarted.")
     assert not gone.is_visible()
-    notebook.server.request("POST", f"/api/kernels/{notebook.kernel_id}/restart")
+    notebook.restart()
     gone.wait_for()
     assert explorer.shown == (layer, channel)
     explorer.slider.focus()

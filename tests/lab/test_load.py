@@ -40,6 +40,8 @@ def test_a_kernel_that_is_gone_leaves_what_was_shown_and_a_new_run_brings_it_bac
     if fault == "killed":
         pid = notebook.evaluate("__import__('os').getpid()")
         notebook.kill(pid)
+        # JupyterLab tells as well, and its dialog has the focus.
+        explorer.page.locator(".jp-Dialog button.jp-mod-accept").click()
     else:
         notebook.restart()
     # Nobody answers, and the page still draws what it has.
