@@ -6,7 +6,7 @@ import { explorerKeys } from "./widgets/explorer_keys.js";
 import { explorerLayout } from "./widgets/explorer_layout.js";
 import { explorerPointing } from "./widgets/explorer_pointing.js";
 import { watchKernel } from "./widgets/lifeline.js";
-import { becomeRoot, followFrame, onChange, setTrait } from "./widgets/shared.js";
+import { becomeRoot, element, followFrame, onChange, setTrait } from "./widgets/shared.js";
 
 /** Traits that hold the widgets it is made of. */
 const WIDGETS = "store tree map grid slider stages picker compare_picker why".split(" ");
@@ -24,6 +24,15 @@ export function nextLayers(rows, layer, stages) {
   return [...new Set(paths)].filter((path) => path !== layer);
 }
 
+/** @param {Error} error */
+function notStarted(error) {
+  return element("div", {
+    class: "rw-error",
+    role: "alert",
+    text: `A part of the explorer did not start. Run this cell again. (${error.message})`,
+  });
+}
+
 /** @param {{ model: any, el: HTMLElement, signal: AbortSignal, host: any }} context */
 async function renderExplorer({ model, el, signal, host }) {
   becomeRoot(el, signal);
@@ -35,12 +44,18 @@ async function renderExplorer({ model, el, signal, host }) {
   const widgets = {};
   /** @type {Record<string, any>} models by trait name */
   const models = {};
-  await Promise.all(
-    WIDGETS.map(async (name) => {
-      widgets[name] = await host.getWidget(model.get(name));
-      models[name] = await host.getModel(model.get(name));
-    }),
-  );
+  try {
+    await Promise.all(
+      WIDGETS.map(async (name) => {
+        widgets[name] = await host.getWidget(model.get(name));
+        models[name] = await host.getModel(model.get(name));
+      }),
+    );
+  } catch (error) {
+    // Without this the cell would stay blank: anywidget gives a part two seconds to start.
+    if (!signal.aborted) el.append(notStarted(/** @type {Error} */ (error)));
+    return;
+  }
   if (signal.aborted) return;
   const { tree, map, grid, slider, stages, why } = models;
   const store = widgets.store.exports;

@@ -90,10 +90,17 @@ def show_explorer(show):
         frames = {f"cat|{name}": array for name, array in FRAMES.items()}
         frames |= {f"rocket|{name}": array for name, array in OF_ROCKET.items()}
         return show(
-            "explorer.js", Explorer, frames, width=width, others=others, **references, **state
+            "explorer.js", Explorer, frames, width=width, others=others, **{**references, **state}
         )
 
     return show_it
+
+
+def test_a_part_that_does_not_start_leaves_no_blank_cell(show_explorer):
+    page = show_explorer(tree="anywidget:gone")
+    assert page.get_by_role("alert").text_content() == (
+        "A part of the explorer did not start. Run this cell again. (no widget anywidget:gone)"
+    )
 
 
 def trait(page, name, model="shown"):
