@@ -32,8 +32,9 @@ def want(number=1, photo="cat", layer="conv", kind="want", **other):
     return {"kind": kind, "id": number, "photo": photo, "layer": layer, **other}
 
 
-def cell(block, **other):
-    return want(kind="cell", block=block, **other)
+def cells(*blocks, **other):
+    asked = [want(number, block=block, **other) for number, block in enumerate(blocks, 1)]
+    return {"kind": "cells", "cells": asked}
 
 
 def messages(comm):
@@ -175,7 +176,7 @@ class TestFrameStore:
         store = FrameStore(print, exact=lambda photo, layer: array)
         comm = StubComm(store)
         assert store.has_exact
-        comm.page_sends(cell([2, 1, 3, 2]))
+        comm.page_sends(cells([2, 1, 3, 2]))
         [(content, [buffer])] = messages(comm)
         assert content == {
             "kind": "cell",
@@ -192,18 +193,48 @@ class TestFrameStore:
         future = Future()
         store = FrameStore(print, exact=lambda photo, layer: future)
         comm = StubComm(store)
-        comm.page_sends(cell([0, 0, 2, 4]))
+        comm.page_sends(cells([0, 0, 2, 4]))
         assert messages(comm) == []
         future.set_result(array)
         [(_, [buffer])] = messages(comm)
         wanted = array[:4, :2].mean((0, 1), dtype=np.float64).astype(np.float32)
         np.testing.assert_array_equal(np.frombuffer(buffer, "<f4"), wanted)
 
+    def test_cells_of_one_layer_are_one_look_at_it(self):
+        looks = []
+        array = np.arange(40, dtype=np.float32).reshape(4, 5, 2)
+        future = Future()
+        exact = lambda *names: looks.append(names) or future  # noqa: E731
+        comm = StubComm(FrameStore(print, exact=exact))
+        comm.page_sends(cells([0, 0, 1, 1], [4, 3, 5, 4], [0, 0, 6, 1]))
+        future.set_result(array)
+        assert looks == [("cat", "conv")]
+        kinds = [(content["id"], content["kind"]) for content, _ in messages(comm)]
+        assert kinds == [(1, "cell"), (2, "cell"), (3, "error")]
+        numbers = [np.frombuffer(buffer, "<f4").tolist() for _, [buffer] in messages(comm)[:2]]
+        assert numbers == [[0, 1], [38, 39]]
+
+    def test_a_look_that_fails_is_told_for_each_of_its_cells(self):
+        def exact(photo, layer):
+            raise ValueError("gone")
+
+        comm = StubComm(FrameStore(print, exact=exact))
+        comm.page_sends(cells([0, 0, 1, 1], [1, 0, 2, 1]))
+        assert [(c["id"], c["message"]) for c, _ in messages(comm)] == [(1, "gone"), (2, "gone")]
+
+    def test_more_cells_than_a_page_shows_are_ignored(self):
+        comm = StubComm(FrameStore(print, exact=lambda photo, layer: np.zeros((4, 5, 3))))
+        comm.page_sends(cells(*[[0, 0, 1, 1]] * 33))
+        comm.page_sends({"kind": "cells"})
+        assert comm.sent == []
+        comm.page_sends(cells(*[[0, 0, 1, 1]] * 32))
+        assert len(comm.sent) == 32
+
     @pytest.mark.parametrize("block", [[0, 0, 6, 1], [0, 0, 1, 5]])
     def test_cells_that_are_not_there_are_an_error(self, block):
         store = FrameStore(print, exact=lambda photo, layer: np.zeros((4, 5, 3)))
         comm = StubComm(store)
-        comm.page_sends(cell(block))
+        comm.page_sends(cells(block))
         [(content, _)] = messages(comm)
         assert content["kind"] == "error"
         assert content["message"].endswith(f"of shape (4, 5, 3). Received: {block}")
@@ -214,14 +245,14 @@ class TestFrameStore:
     def test_what_is_not_a_block_is_ignored(self, block):
         store = FrameStore(print, exact=lambda photo, layer: np.zeros((4, 5, 3)))
         comm = StubComm(store)
-        comm.page_sends(cell(block))
+        comm.page_sends(cells(block))
         assert comm.sent == []
 
     def test_without_a_function_for_it_there_is_no_exact_number(self):
         store, comm = make_store()
         comm.page_sets(has_exact=True)
         assert not store.has_exact
-        comm.page_sends(cell([0, 0, 1, 1]))
+        comm.page_sends(cells([0, 0, 1, 1]))
         assert messages(comm) == []
         with pytest.raises(TypeError, match=r"Argument `exact` must be .* Received: 3$"):
             FrameStore(print, exact=3)

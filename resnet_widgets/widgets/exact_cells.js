@@ -8,14 +8,14 @@ const LOST = 4000;
 /**
  * @typedef {[left: number, top: number, right: number, bottom: number]} Block
  * @typedef {{ photo: string, layer: string, block: number[] }} CellQuestion
- * @typedef {{ wanted: CellQuestion | null, asked: string, tell: () => void, queued: boolean }} CellReader
+ * @typedef {{ wanted: CellQuestion | null, asked: string, tell: () => void }} CellReader
  */
 
 /**
  * @param {object} options
- * @param {(question: CellQuestion & { id: number }) => void} options.ask
- * @param {(task: () => void) => void} [options.soon] defers a question, so that a pointer on its way
- *   asks for where it is, not for where it was
+ * @param {(questions: (CellQuestion & { id: number })[]) => void} options.ask in one message
+ * @param {(task: () => void) => void} [options.soon] defers questions, so that a pointer on its way
+ *   asks for where it is, not for where it was, and several views ask together
  */
 export function createCells({ ask, soon = (task) => requestAnimationFrame(task) }) {
   /** @type {Map<string, Float32Array | null>} the last used last; null where there is no answer */
@@ -24,6 +24,8 @@ export function createCells({ ask, soon = (task) => requestAnimationFrame(task) 
   const open = new Map();
   /** @type {Set<CellReader>} */
   const readers = new Set();
+  /** @type {Set<CellReader>} who asks when it is time */
+  const asking = new Set();
   let lastId = Math.floor(Math.random() * 2 ** 40);
 
   const keyOf = (/** @type {CellQuestion} */ { photo, layer, block }) =>
@@ -38,19 +40,29 @@ export function createCells({ ask, soon = (task) => requestAnimationFrame(task) 
     }
   }
 
-  function send(/** @type {CellReader} */ reader) {
-    reader.queued = false;
-    if (!reader.wanted || reader.asked || !readers.has(reader)) return;
-    const question = reader.wanted;
-    const key = keyOf(question);
-    if (vectors.has(key)) return;
+  function queue(/** @type {CellReader} */ reader) {
+    if (asking.size === 0) soon(send);
+    asking.add(reader);
+  }
+
+  function send() {
+    const questions = [...asking].flatMap((reader) => questionOf(reader) ?? []);
+    asking.clear();
+    if (questions.length) ask(questions);
+  }
+
+  /** What a reader has to ask, unless somebody has asked it already. */
+  function questionOf(/** @type {CellReader} */ reader) {
+    if (!reader.wanted || reader.asked || !readers.has(reader)) return null;
+    const key = keyOf(reader.wanted);
+    if (vectors.has(key)) return null;
     reader.asked = key;
-    if (open.has(key)) return;
+    if (open.has(key)) return null;
     const id = ++lastId;
     const timer = /** @type {any} */ (setTimeout(() => close(key, false), LOST));
     timer.unref?.();
     open.set(key, { id, timer });
-    ask({ id, ...question });
+    return { id, ...reader.wanted };
   }
 
   /** One question has come to its end, with an answer or without. */
@@ -62,7 +74,7 @@ export function createCells({ ask, soon = (task) => requestAnimationFrame(task) 
       reader.asked = "";
       const same = reader.wanted && keyOf(reader.wanted) === key;
       if (answered && same) reader.tell();
-      if (!same) send(reader);
+      if (!same) queue(reader);
     }
   }
 
@@ -76,7 +88,7 @@ export function createCells({ ask, soon = (task) => requestAnimationFrame(task) 
      */
     reader(tell, signal) {
       /** @type {CellReader} */
-      const reader = { wanted: null, asked: "", tell, queued: false };
+      const reader = { wanted: null, asked: "", tell };
       readers.add(reader);
       signal?.addEventListener("abort", () => readers.delete(reader));
       return (photo, layer, block) => {
@@ -87,10 +99,7 @@ export function createCells({ ask, soon = (task) => requestAnimationFrame(task) 
           keep(key, known);
           return known;
         }
-        if (!reader.queued) {
-          reader.queued = true;
-          soon(() => send(reader));
-        }
+        queue(reader);
         return null;
       };
     },

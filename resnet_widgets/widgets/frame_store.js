@@ -361,7 +361,7 @@ export default {
       ask: (want) => model.send({ kind: "want", ...want }),
       limit: () => model.get("page_bytes"),
     });
-    const cells = createCells({ ask: (question) => model.send({ kind: "cell", ...question }) });
+    const cells = createCells({ ask: (asked) => model.send({ kind: "cells", cells: asked }) });
     model.on("msg:custom", (/** @type {any} */ message, /** @type {DataView[]} */ buffers) => {
       store.receive(message, buffers);
       cells.receive(message, buffers);

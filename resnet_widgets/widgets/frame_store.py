@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -14,6 +15,8 @@ from ._base import Widget, message_of, module
 
 _LONGEST_NAME = 1024
 _LARGEST_ID = 2**53
+# Columns of a StageViewer, pins, the large map and the footer, in one message.
+_MOST_CELLS = 32
 
 
 class FrameStore(Widget):
@@ -89,22 +92,38 @@ class FrameStore(Widget):
         return name != "has_exact" and super().accepts(name, value)
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
-        if not _is_question(content):
-            return
-        question = {name: content[name] for name in ("id", "photo", "layer")}
-        source: Callable[[str, str], Any] | None = self._source
-        reply: Callable[[Any], tuple[dict[str, Any], bytes]] = _frame_reply
-        if content["kind"] == "cell":
-            block = question["block"] = content["block"]
-            source, reply = self._exact, lambda found: _cell_reply(found, block)
-        if source is None:
-            return
+        if _is_question(content):
+            question = {name: content[name] for name in ("id", "photo", "layer")}
+            self._reply(question, _frame_reply, *self._found(self._source, question))
+        elif _are_cells(content) and self._exact is not None:
+            # Cells of one layer are one look at it, however many they are.
+            looks: dict[tuple[str, str], tuple[Any, Exception | None]] = {}
+            for asked in content["cells"]:
+                question = {name: asked[name] for name in ("id", "photo", "layer", "block")}
+                key = question["photo"], question["layer"]
+                if key not in looks:
+                    looks[key] = self._found(self._exact, question)
+                reply = functools.partial(_cell_reply, block=question["block"])
+                self._reply(question, reply, *looks[key])
+
+    def _found(
+        self, source: Callable[[str, str], Any], question: dict[str, Any]
+    ) -> tuple[Any, Exception | None]:
         try:
-            found = source(question["photo"], question["layer"])
+            return source(question["photo"], question["layer"]), None
         except Exception as error:
+            return None, error
+
+    def _reply(
+        self,
+        question: dict[str, Any],
+        reply: Callable[[Any], tuple[dict[str, Any], bytes]],
+        found: Any,
+        error: Exception | None,
+    ) -> None:
+        if error is not None:
             self._refuse(question, error)
-            return
-        if isinstance(found, Future):
+        elif isinstance(found, Future):
             found.add_done_callback(lambda done: self._answer(question, reply, done.result))
         else:
             self._answer(question, reply, lambda: found)
@@ -152,14 +171,28 @@ def _cell_reply(array: Any, block: list[int]) -> tuple[dict[str, Any], bytes]:
 
 def _is_question(content: Any) -> bool:
     """Whether `content` is a well-formed question; a page can send anything."""
-    if not isinstance(content, dict) or content.get("kind") not in ("want", "cell"):
+    return isinstance(content, dict) and content.get("kind") == "want" and _names_layer(content)
+
+
+def _are_cells(content: Any) -> bool:
+    """Whether `content` is a well-formed list of questions for cells."""
+    if not isinstance(content, dict) or content.get("kind") != "cells":
         return False
+    cells = content.get("cells")
+    return (
+        isinstance(cells, list)
+        and len(cells) <= _MOST_CELLS
+        and all(isinstance(cell, dict) and _names_layer(cell) for cell in cells)
+        and all(_is_block(cell.get("block")) for cell in cells)
+    )
+
+
+def _names_layer(content: dict[str, Any]) -> bool:
     number, names = content.get("id"), (content.get("photo"), content.get("layer"))
     return (
         type(number) is int
         and 0 <= number < _LARGEST_ID
         and all(isinstance(name, str) and len(name) <= _LONGEST_NAME for name in names)
-        and (content["kind"] == "want" or _is_block(content.get("block")))
     )
 
 

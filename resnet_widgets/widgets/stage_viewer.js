@@ -1,13 +1,12 @@
 // Layers side by side. What a column shows is bound here, in the page, to the viewer's traits.
 
-import { blockValue, cursorCells } from "./cursor.js";
+import { cursorCells, readingValue } from "./cursor.js";
 import { RANGE_TRAITS } from "./ranges.js";
 import {
   becomeRoot,
   element,
   errorLine,
   followFrame,
-  formatNumber,
   formatShape,
   onChange,
   oncePerFrame,
@@ -116,6 +115,10 @@ async function fillColumn({ model, el, signal, host }, index) {
 
   /** @type {import("./frame_store.js").Frame | null} */
   let frame = null;
+  /** @type {(photo: string, layer: string, block: number[]) => Float32Array | null} */
+  let exact = () => null;
+  /** @type {any} the store that `exact` asks */
+  let store = null;
 
   function share() {
     for (const trait of FOR_ALL) give(map, trait, model.get(trait));
@@ -133,11 +136,17 @@ async function fillColumn({ model, el, signal, host }, index) {
     name.textContent = columnNames(model.get("layers"))[index] ?? "";
     channel.textContent = `ch ${shown}`;
     const at = model.get("cursor");
-    const reading =
+    const block =
       frame && at.length === 4 && !frame.isVector
-        ? `≈ ${formatNumber(blockValue(frame, shown, cursorCells(at, frame.width, frame.height)))}`
-        : "";
-    fact.textContent = reading || (frame ? formatShape(frame.shape) : "");
+        ? cursorCells(at, frame.width, frame.height)
+        : null;
+    if (frame && block) {
+      const vector = exact(map.get("photo"), frame.layer, block);
+      fact.textContent = fact.title = readingValue(frame, shown, block, vector);
+    } else {
+      fact.textContent = frame ? formatShape(frame.shape) : "";
+      fact.title = "";
+    }
     caption.title = `Select ${layer()}, channel ${shown}`;
     caption.setAttribute("aria-pressed", String(model.get("selected") === layer()));
     const count = model.get("layers").length;
@@ -190,6 +199,10 @@ async function fillColumn({ model, el, signal, host }, index) {
 
   await followFrame({ model: map, host, signal }, (now) => {
     frame = now.state === "ready" ? now.frame : null;
+    if (now.state === "ready" && now.store !== store) {
+      store = now.store;
+      exact = store.cells(describe, signal);
+    }
     describe();
   });
   await (await host.getWidget(mapRef)).render({ el: mapBox, signal });

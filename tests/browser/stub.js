@@ -74,13 +74,25 @@ window.startWidgets = async ({ widgets, frames, root, width }) => {
   const replyCell = (model, { id, photo, layer, block }) => {
     const { shape, exact } = frames[`${photo}|${layer}`];
     const bytes = Uint8Array.from(atob(exact), (letter) => letter.charCodeAt(0));
-    const start = (block[1] * shape[1] + block[0]) * shape[2];
-    const vector = new Float32Array(bytes.buffer).slice(start, start + shape[2]);
+    const values = new Float32Array(bytes.buffer);
+    const [left, top, right, bottom] = block;
+    const vector = Float32Array.from({ length: shape[2] }, (_, channel) => {
+      let sum = 0;
+      for (let row = top; row < bottom; row++) {
+        for (let column = left; column < right; column++) {
+          sum += values[(row * shape[1] + column) * shape[2] + channel];
+        }
+      }
+      return sum / ((right - left) * (bottom - top));
+    });
     model.receive({ kind: "cell", id, photo, layer, block }, [new DataView(vector.buffer)]);
   };
   const answer = (model, want) => {
-    if (want.kind !== "want" && want.kind !== "cell") return;
-    const now = () => (want.kind === "cell" ? replyCell : reply)(model, want);
+    if (want.kind !== "want" && want.kind !== "cells") return;
+    const now = () => {
+      if (want.kind === "want") reply(model, want);
+      else for (const cell of want.cells) replyCell(model, cell);
+    };
     if (stub.holding) stub.held.push(now);
     else setTimeout(now);
   };

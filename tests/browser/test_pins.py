@@ -40,7 +40,7 @@ def point(page, row, column):
 
 def cell_messages(page):
     sent = page.evaluate("stub.models.store.sent")
-    return [message["block"] for message in sent if message["kind"] == "cell"]
+    return [cell["block"] for message in sent for cell in message.get("cells", [])]
 
 
 def number(text):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import traitlets
@@ -106,10 +108,29 @@ def test_the_cursor_is_the_same_place_in_every_column(show_stages):
         FRAMES[LAYERS[2]][1, 2, 3],
         FRAMES[LAYERS[3]][0, 1, 4],
     ]
-    numbers = [float(text.removeprefix("≈ ")) for text in facts]
+    numbers = [float(text.split("≈ ")[1]) for text in facts]
     assert numbers == pytest.approx(wanted, abs=0.004)
     # The kernel hears it from the map that was touched and from the viewer, not from all columns.
     assert saves(page) == {"map1": 1, "shown": 1}
+
+
+def test_numbers_under_the_cursor_are_exact_and_asked_for_in_one_message(show_stages):
+    page = show_stages(exact=True, cursor=[5 / 8, 2 / 8, 6 / 8, 3 / 8])
+    facts = page.locator(".rw-stage-fact")
+    wanted = [
+        ("mean = ", FRAMES[LAYERS[0]][4:6, 10:12, 1].mean(dtype=np.float64)),
+        ("= ", FRAMES[LAYERS[1]][2, 5, 2]),
+        ("= ", FRAMES[LAYERS[2]][1, 2, 3]),
+        ("= ", FRAMES[LAYERS[3]][0, 1, 4]),
+    ]
+    for fact, (sign, number) in zip(facts.all(), wanted, strict=True):
+        expect(fact).to_have_text(re.compile(f"^{sign}"))
+        assert np.float32(fact.inner_text().split("= ")[1]) == np.float32(number)
+    page.evaluate("stub.models.store.sent.length = 0")
+    page.evaluate("stub.models.shown.set('cursor', [0, 0, 1 / 8, 1 / 8])")
+    expect(facts.nth(3)).to_have_text(re.compile("^= "))
+    asked = page.evaluate("stub.models.store.sent")
+    assert [len(message["cells"]) for message in asked] == [4]
 
 
 def test_a_slider_moves_its_own_column_only(show_stages):

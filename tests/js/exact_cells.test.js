@@ -8,10 +8,16 @@ import { toggledPins } from "../../resnet_widgets/widgets/pins.js";
 function setUp() {
   const asked = [];
   const tasks = [];
-  const cells = createCells({ ask: (one) => asked.push(one), soon: (task) => tasks.push(task) });
+  let messages = 0;
+  const ask = (some) => {
+    asked.push(...some);
+    messages += 1;
+  };
+  const cells = createCells({ ask, soon: (task) => tasks.push(task) });
   return {
     cells,
     asked,
+    messages: () => messages,
     blocks: () => asked.map(({ block }) => block[0]),
     frame: () => {
       for (const task of tasks.splice(0)) task();
@@ -53,6 +59,7 @@ test("a pointer on its way asks for where it is, one question at a time", () => 
   }
   assert.deepEqual(blocks(), [3]);
   answer(asked[0]);
+  frame();
   assert.deepEqual([blocks(), told], [[3, 5], 0]);
   answer(asked[1]);
   assert.equal(told, 1);
@@ -66,6 +73,19 @@ test("readers of one cell share one question", () => {
   assert.equal(asked.length, 1);
   answer(asked[0]);
   assert.deepEqual(told, ["map", "footer"]);
+});
+
+test("what several views ask goes in one message, also when the pointer has moved on", () => {
+  const { cells, asked, messages, frame, answer } = setUp();
+  const reads = ["a", "b", "c"].map((layer) => [cells.reader(() => {}), layer]);
+  for (const column of [0, 1]) {
+    for (const [read, layer] of reads) read("p", layer, at(column));
+    frame();
+  }
+  assert.deepEqual([asked.length, messages()], [3, 1]);
+  for (const question of asked.slice(0, 3)) answer(question);
+  frame();
+  assert.deepEqual([asked.length, messages()], [6, 2]);
 });
 
 test("a refusal is an answer: there is no number, and it is not asked again", () => {
@@ -90,6 +110,7 @@ test("a lost question blocks for a while, not for ever", (context) => {
   frame();
   assert.deepEqual(blocks(), [0]);
   mock.timers.tick(4000);
+  frame();
   assert.deepEqual(blocks(), [0, 1]);
 });
 
