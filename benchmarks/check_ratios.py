@@ -19,8 +19,7 @@ BOUNDS = (
     ("activations", "forward", 2.2),
     ("everything", "forward", 4.0),
     ("another layer", "usual way", 1 / 10),
-    # Most of it is the look at whether the weights are still the same.
-    ("cached", "usual way", 1 / 50),
+    ("cached", "usual way", 1 / 200),
 )
 
 

@@ -211,9 +211,9 @@ class Looking:
 
     def _follow_weights(self, task: Task) -> None:
         cache = self._shown.cache
-        if cache is None or cache.generation == self._generation:
+        if cache is None or (generation := cache.generation) == self._generation:
             return
-        self._generation = cache.generation
+        self._generation = generation
         self._shown.store.forget()
         self._look(task)
 

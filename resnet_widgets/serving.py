@@ -77,9 +77,7 @@ class Serving:
 
     def _cached(self, image: InputImage | EditedRun, path: str) -> np.ndarray | None:
         cache = self._shown.cache
-        if cache is None or path not in cache.cached(image):
-            return None
-        return cache.activation(image, path)
+        return cache.peek(image, path) if cache else None
 
     def _compute(self, image: InputImage | EditedRun, path: str) -> np.ndarray:
         assert self._shown.cache is not None

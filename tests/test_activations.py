@@ -153,6 +153,17 @@ def test_counters(cache):
     assert cache.cached(PHOTO) == frozenset()
 
 
+def test_a_peek_computes_nothing_and_looks_at_the_weights_once(cache, monkeypatch):
+    assert cache.peek(PHOTO, "conv1_relu") is None
+    assert cache.info()[:5] == (0, 0, 0, 0, 0)
+    whole = cache.activation(PHOTO, "conv1_relu")
+    looks = []
+    changed = cache._weights.changed
+    monkeypatch.setattr(cache._weights, "changed", lambda: bool(looks.append(1)) or changed())
+    assert np.shares_memory(cache.peek(PHOTO, "conv1_relu"), whole)
+    assert (cache.info().hits, len(looks)) == (1, 1)
+
+
 def test_photos_do_not_answer_for_each_other(cache):
     a = cache.activation(PHOTO, "conv1_relu")
     b = cache.activation(OTHER, "conv1_relu")

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from stub_comm import StubComm
 
+from resnet_widgets.engine import watch as watch_module
 from resnet_widgets.engine.activations import ActivationCache
 from resnet_widgets.engine.watch import WeightsWatch
 from resnet_widgets.explorer import Explorer
@@ -93,6 +94,20 @@ def test_what_changes_no_weight_is_no_change(dtype, tmp_path):
     keras.models.clone_model(model)
     assert not watch.changed()
     model.layers[0].bias.assign(np.ones(4))
+    assert watch.changed()
+    assert not watch.changed()
+
+
+@pytest.mark.parametrize(
+    ("name", "stand_in"), [("execute", None), ("_on_host", lambda variables: False)]
+)
+def test_what_makes_it_fast_is_not_what_makes_it_true(name, stand_in, monkeypatch):
+    """A TensorFlow that cannot read all at once, and weights that are not in main memory."""
+    monkeypatch.setattr(watch_module, name, stand_in)
+    model = small_model()
+    watch = WeightsWatch(model)
+    assert not watch.changed()
+    model.layers[1].gamma.assign(np.full(4, 3.0))
     assert watch.changed()
     assert not watch.changed()
 

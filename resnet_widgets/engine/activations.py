@@ -303,6 +303,16 @@ class ActivationCache:
         self._notice_new_weights()
         return self._store.paths(self._photo(image, preprocess).key)
 
+    def peek(self, image: Any, layer: str, *, preprocess: bool = True) -> np.ndarray | None:
+        """As `activation`, if it is in memory now; else `None`, and nothing is computed."""
+        path = self.graph.find(layer).path
+        photo = self._photo(image, preprocess)
+        self._notice_new_weights()
+        found = self._store.get(photo.key, [path])
+        with self._counting:
+            self._hits += len(found)
+        return _as_array(found[path], photo.is_batch) if found else None
+
     def key(self, image: Any) -> str:
         """A text that is equal for equal photos with equal edits, and for no others."""
         return self._photo(image, True).key

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context, execute
 
 _address_of = ctypes.pythonapi.PyCapsule_GetPointer
 _address_of.restype, _address_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
@@ -17,9 +20,9 @@ class WeightsWatch:
     """Tells whether the weights of a model have changed since it was last asked.
 
     It holds on to the values that the variables had. TensorFlow never writes into a value that
-    somebody holds: an assignment or a step of training puts the new value elsewhere. So equal
-    addresses mean equal weights, and a look at all 320 variables of ResNet50 takes about a
-    millisecond. Holding costs no memory as long as nothing changes; from a change to the next
+    somebody holds: an assignment or a step of training puts the new value elsewhere. So weights in
+    the same place are the same weights, and a look at all 320 variables of ResNet50 takes less than
+    a millisecond. Holding costs no memory as long as nothing changes; from a change to the next
     question the old weights are kept beside the new ones.
 
     Args:
@@ -29,24 +32,51 @@ class WeightsWatch:
     def __init__(self, model: keras.Model) -> None:
         variables = [v.value for v in model.weights]
         variables = [v for v in variables if v.dtype.is_floating or v.dtype.is_integer]
-        # One call for all of them, traced once: reading them one by one takes ten times as long.
-        self._read = tf.function(
-            lambda: [v.read_value() for v in variables], autograph=False
-        ).get_concrete_function()
-        self._held: list[Any] = self._read()
-        self._addresses = [_address(value) for value in self._held]
+        self._read = _reader(variables)
+        # Numpy's views of what is in memory are made in half the time that an address takes.
+        on_host = _on_host(variables)
+        self._place: Callable[[Any], Any] = np.asarray if on_host else _address
+        self._same: Callable[[Any, Any], bool] = np.may_share_memory if on_host else operator.eq
+        self._held = self._read()
+        self._places = list(map(self._place, self._held))
 
     def changed(self) -> bool:
         """Whether any weight has been written to since the last call, or since the beginning."""
         values = self._read()
-        addresses = [_address(value) for value in values]
-        if addresses == self._addresses:
+        places = list(map(self._place, values))
+        same = list(map(self._same, self._places, places))
+        if all(same):
             return False
         # A variable of which single elements were once assigned is copied by each reading.
-        moved = [i for i, at in enumerate(addresses) if at != self._addresses[i]]
+        moved = [i for i, is_same in enumerate(same) if not is_same]
         new = any(_bytes(values[i]) != _bytes(self._held[i]) for i in moved)
-        self._held, self._addresses = values, addresses
+        self._held, self._places = values, places
         return new
+
+
+def _reader(variables: Sequence[Any]) -> Callable[[], list[Any]]:
+    """A function that returns the values of all variables, without copying them."""
+
+    # One operation for all of them, run in this thread: on a busy machine five times as fast as a
+    # traced function, which hands each variable to a thread of TensorFlow's.
+    def read() -> list[Any]:
+        return execute.execute(b"_ReadVariablesOp", len(handles), handles, attributes, runtime)
+
+    try:
+        handles = [v.handle for v in variables]
+        types = [v.dtype.as_datatype_enum for v in variables]
+        attributes = ("N", len(handles), "dtypes", types)
+        runtime = context.context()
+        read()
+    except Exception:  # not public, so another version may not have it
+        return tf.function(
+            lambda: [v.read_value() for v in variables], autograph=False
+        ).get_concrete_function()
+    return read
+
+
+def _on_host(variables: Sequence[Any]) -> bool:
+    return all("CPU:" in v.device for v in variables)
 
 
 def _bytes(tensor: tf.Tensor) -> bytes:
