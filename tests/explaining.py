@@ -4,9 +4,32 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
-RNG = np.random.default_rng(0)
+import resnet_widgets as rw
+
+_PHOTOS = {
+    size: np.random.default_rng(size).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    for size in (64, 128)
+}
+
+
+def both_networks():
+    """Two fixtures: a cache of the mini and of a seeded ResNet50 in turn, and a photo of noise."""
+
+    @pytest.fixture(scope="module", params=["mini", "seeded ResNet50"])
+    def cache(request):
+        model = rw.load_model("mini") if request.param == "mini" else seeded_resnet50()
+        cache = rw.ActivationCache(model)
+        yield cache
+        cache.close()
+
+    @pytest.fixture
+    def photo(cache):
+        return _PHOTOS[cache.input_size[0]]
+
+    return cache, photo
 
 
 def seeded_resnet50():

@@ -4,29 +4,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from explaining import close, model_input, plain_gradient, seeded_resnet50
+from explaining import both_networks, close, model_input, plain_gradient
+from tf_keras_vis.gradcam import Gradcam
+from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus
+from tf_keras_vis.layercam import Layercam
+from tf_keras_vis.utils.model_modifiers import ReplaceToLinear
+from tf_keras_vis.utils.scores import CategoricalScore
 
 import resnet_widgets as rw
 from resnet_widgets import explain
 
-PHOTOS = {
-    size: np.random.default_rng(size).integers(0, 256, (size, size, 3), dtype=np.uint8)
-    for size in (64, 128)
-}
+cache, photo = both_networks()
 TARGET = 3
-
-
-@pytest.fixture(scope="module", params=["mini", "seeded ResNet50"])
-def cache(request):
-    model = rw.load_model("mini") if request.param == "mini" else seeded_resnet50()
-    cache = rw.ActivationCache(model)
-    yield cache
-    cache.close()
-
-
-@pytest.fixture
-def photo(cache):
-    return PHOTOS[cache.input_size[0]]
 
 
 def logits_of(model, x):
@@ -61,6 +50,45 @@ def test_cams_are_what_their_papers_say(cache, photo, layer):
     layered = explain.grad_cam(cache, photo, layer, TARGET, method="layer-cam")
     close(layered.map, np.maximum((np.maximum(gradient, 0) * activation).sum(axis=2), 0), 1e-3)
     assert layered.alphas.shape == weights.shape
+
+
+@pytest.mark.parametrize("layer", ["conv5_block3_out", "conv5_block3_3_conv"])
+def test_cams_are_those_of_tf_keras_vis(cache, photo, layer):
+    """Within 1e-5 of the largest cell, once both are asked the same.
+
+    By itself tf-keras-vis answers something else: it goes back from a layer that is no convolution
+    to the last one before it (`seek_penultimate_conv_layer`; from the end of a block that is the
+    end of its branch, without the shortcut), takes the gradient of the probability and not of the
+    logit (`ReplaceToLinear`), and stretches each map to 0…1 (`normalize_cam`).
+    """
+    asked = {
+        "penultimate_layer": layer,
+        "seek_penultimate_conv_layer": False,
+        "expand_cam": False,
+        "normalize_cam": False,
+    }
+    x = model_input(photo)
+
+    def theirs(method):
+        return np.asarray(
+            method(cache.model, ReplaceToLinear())(CategoricalScore(TARGET), x, **asked)[0]
+        )
+
+    close(explain.grad_cam(cache, photo, layer, TARGET).map, theirs(Gradcam), 1e-5)
+    layered = explain.grad_cam(cache, photo, layer, TARGET, method="layer-cam")
+    close(layered.map, theirs(Layercam), 1e-5)
+
+    # Their Grad-CAM++ divides the shares of a channel's cells by their sum, which is in the
+    # authors' code but in no equation of the paper, and keeps the factor exp(logit).
+    activation, gradient, logits = plain_gradient(cache.model, x, layer, TARGET)
+    g = gradient.astype(float)
+    below = 2 * g**2 + g**3 * activation.sum(axis=(0, 1))
+    shares = np.divide(g**2, below, out=np.zeros_like(g), where=below != 0)
+    total = shares.sum(axis=(0, 1))
+    shares /= np.where(total == 0, 1, total)
+    weights = (shares * np.maximum(g, 0)).sum(axis=(0, 1)) * np.exp(logits[TARGET])
+    expected = np.maximum((weights * activation).sum(axis=2), 0)
+    close(theirs(GradcamPlusPlus), expected, 1e-2)
 
 
 def test_partial_sums_grow_to_the_whole_map(cache, photo):
@@ -210,4 +238,4 @@ def test_a_model_without_classes_cannot_be_asked():
     inputs = keras.Input((16, 16, 3))
     cache = rw.ActivationCache(keras.Model(inputs, keras.layers.Conv2D(4, 3, name="a")(inputs)))
     with pytest.raises(ValueError, match="does not end in a classifier"):
-        explain.saliency(cache, PHOTOS[64])
+        explain.saliency(cache, np.zeros((64, 64, 3), np.uint8))

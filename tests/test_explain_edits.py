@@ -5,28 +5,12 @@ import json
 import keras
 import numpy as np
 import pytest
-from explaining import close, model_input, run_edited, seeded_resnet50
+from explaining import both_networks, close, model_input, run_edited
 
 import resnet_widgets as rw
 from resnet_widgets.explain import Erase, Mute, Scale, Solo, edit_from_dict, rank_channels
 
-PHOTOS = {
-    size: np.random.default_rng(size).integers(0, 256, (size, size, 3), dtype=np.uint8)
-    for size in (64, 128)
-}
-
-
-@pytest.fixture(scope="module", params=["mini", "seeded ResNet50"])
-def cache(request):
-    model = rw.load_model("mini") if request.param == "mini" else seeded_resnet50()
-    cache = rw.ActivationCache(model)
-    yield cache
-    cache.close()
-
-
-@pytest.fixture
-def photo(cache):
-    return PHOTOS[cache.input_size[0]]
+cache, photo = both_networks()
 
 
 def shape_of(cache, layer):
