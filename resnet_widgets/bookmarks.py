@@ -7,11 +7,15 @@ import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .engine.edits import edit_from_dict
+
 # Most bookmarks that an explorer keeps; they travel with the widget's state.
 MOST = 200
 _LONGEST_NOTE = 2000
 _LONGEST_NAME = 1024
 _MOST_COLOURS = 16
+_MOST_EDITS = 64
+_LONGEST_EDITS = 32_000
 _FORMAT = "resnet_widgets bookmarks"
 _VERSION = 1
 
@@ -29,7 +33,8 @@ def check_bookmark(entry: Any) -> dict[str, Any]:
     Args:
         entry: Mapping with `layer` and, where they matter, `photo` (its name), `digest` (of the
             photo), `channel`, `region`, `note`, and `colours`: those traits of an `ActivationMap`
-            that say what its colours mean, such as `scale`.
+            that say what its colours mean, such as `symmetric`; `edits`, what was changed in the
+            network, each as `Edit.to_dict` gives it.
 
     Returns:
         A new `dict` with all of these keys.
@@ -39,7 +44,7 @@ def check_bookmark(entry: Any) -> dict[str, Any]:
     """
     if not isinstance(entry, Mapping):
         raise ValueError(f"A bookmark must be a mapping. Received: {reprlib.repr(entry)}")
-    empty = {**dict.fromkeys(_TEXTS, ""), "channel": 0, "region": [], "colours": {}}
+    empty = {**dict.fromkeys(_TEXTS, ""), "channel": 0, "region": [], "colours": {}, "edits": []}
     if unknown := sorted(map(str, entry.keys() - empty.keys())):
         raise ValueError(
             f"A bookmark has the keys {sorted(empty)}. Received: {reprlib.repr(unknown)}"
@@ -54,6 +59,7 @@ def check_bookmark(entry: Any) -> dict[str, Any]:
         _refuse("channel", "an index, 0 or more", made["channel"])
     made["region"] = _box(made["region"])
     made["colours"] = _colours(made["colours"])
+    made["edits"] = _edits(made["edits"])
     return made
 
 
@@ -136,6 +142,19 @@ def _colours(colours: Any) -> dict[str, Any]:
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in colours.items()
     }
+
+
+def _edits(edits: Any) -> list[dict[str, Any]]:
+    """Edits as JSON; whether a model has such layers and channels is for the explorer to check."""
+    if not isinstance(edits, (list, tuple)) or len(edits) > _MOST_EDITS:
+        _refuse("edits", f"a list of at most {_MOST_EDITS} edits", edits)
+    try:
+        made = [edit_from_dict(edit).to_dict() for edit in edits]
+    except ValueError as error:
+        raise ValueError(f"`edits` must be edits as `Edit.to_dict` gives them: {error}") from None
+    if len(json.dumps(made)) > _LONGEST_EDITS:
+        _refuse("edits", f"edits of at most {_LONGEST_EDITS} characters of JSON", edits)
+    return made
 
 
 def _refuse(key: str, expected: str, value: Any) -> None:

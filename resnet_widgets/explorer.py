@@ -373,10 +373,11 @@ class Explorer(ExplorerState):
             self.image, self.compare = self.compare, self.image
 
     def add_bookmark(self, note: str = "") -> None:
-        """Keeps what is on show now: photo, layer, channel, colours, region, and a note.
+        """Keeps what is on show now: photo, edits, layer, channel, colours, region, and a note.
 
         Raises:
-            ValueError: If the note is longer than 2000 characters, or there are 200 bookmarks.
+            ValueError: If the note is longer than 2000 characters, there are 200 bookmarks, or more
+                than 64 edits.
             RuntimeError: If there is nothing on show yet.
         """
         if not self.layer:
@@ -389,6 +390,7 @@ class Explorer(ExplorerState):
             "region": self.region,
             "note": note,
             "colours": {name: getattr(self.map, name) for name in COLOURS},
+            "edits": [edit.to_dict() for edit in self.edits],
         }
         self.bookmarks = [*self.bookmarks, entry]
 
@@ -396,14 +398,15 @@ class Explorer(ExplorerState):
         """Shows again what a bookmark kept.
 
         A photo is found if it was shown lately, or is a sample. One that is not stays away: layer,
-        channel and colours are shown for the photo that is there, and `error` says so.
+        channel, colours and edits are shown for the photo that is there, and `error` says so.
 
         Args:
             bookmark: Its index in `bookmarks`, or a bookmark.
 
         Raises:
             IndexError: If there is none of this index.
-            ValueError: If it is no bookmark, or there is no such layer.
+            ValueError: If it is no bookmark, or the model has no such layer, or none that such an
+                edit fits.
             TraitError: If its colours are none that a map can have.
         """
         entry = self.bookmarks[bookmark] if isinstance(bookmark, int) else bookmark
@@ -411,6 +414,9 @@ class Explorer(ExplorerState):
         known = {name: value for name, value in entry["colours"].items() if name in COLOURS}
         self.map.update(**known)
         self.update(layer=entry["layer"], channel=entry["channel"], region=entry["region"])
+        # Bookmarks of older files have no edits; what was edited can be told from the digest.
+        if entry["edits"] or " " not in entry["digest"]:
+            self.edits = [edit_from_dict(edit) for edit in entry["edits"]]
         if entry["digest"] not in ("", self.photo):
             self._looking.find(entry["digest"], entry["photo"])
 

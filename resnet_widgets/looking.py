@@ -99,15 +99,15 @@ class Looking:
 
     def find(self, digest: str, name: str) -> None:
         """Shows a photo that was shown before, or a sample; says so if it is neither."""
-        kept = self._photos.get(digest)
+        # The key of an edited photo is that of the photo, and one of the edits.
+        photo = digest.partition(" ")[0]
+        kept = self._photos.get(digest) or self._photos.get(photo)
         if kept is None:
-            self._jobs.submit(lambda task: self._find_sample(digest, name), "photo")
+            self._jobs.submit(lambda task: self._find_sample(photo, name), "photo")
         elif isinstance(kept.image, EditedRun):
-            # Under the key of an edited photo lies what was done to it.
             self._shown.edits = list(kept.image.edits)
             self._shown.image = kept.image.image
         else:
-            self._shown.edits = []
             self._shown.image = kept.image
 
     def is_done(self) -> bool:

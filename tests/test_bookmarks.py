@@ -14,6 +14,10 @@ ENTRY = {
     "region": [0.25, 0.0, 0.5, 0.5],
     "note": "<b>ear</b> \u202e “ü”",
     "colours": {"scale": "zero", "limits": [-1.0, 2.5], "colormap": "auto"},
+    "edits": [
+        {"kind": "mute", "layer": "conv3_block4_out", "channels": [1, 2]},
+        {"kind": "erase", "layer": "conv1_relu", "box": [0.0, 0.0, 0.5, 1.0], "channels": []},
+    ],
 }
 
 
@@ -31,7 +35,14 @@ def test_what_is_missing_is_filled_in():
         "channel": 0,
         "region": [],
         "colours": {},
+        "edits": [],
     }
+
+
+def test_files_from_before_there_were_edits_still_load():
+    older = {key: value for key, value in ENTRY.items() if key != "edits"}
+    text = json.dumps({"format": "resnet_widgets bookmarks", "version": 1, "bookmarks": [older]})
+    assert from_json(text) == [{**older, "edits": []}]
 
 
 def test_what_comes_out_is_not_what_went_in():
@@ -66,6 +77,11 @@ def test_what_comes_out_is_not_what_went_in():
         {"colours": {"scale": "x" * 100}},
         {"colours": {1: "x"}},
         {"colours": {str(i): 0 for i in range(17)}},
+        {"edits": "mute"},
+        {"edits": [{"kind": "boil"}]},
+        {"edits": [{**ENTRY["edits"][0], "channels": []}]},
+        {"edits": [ENTRY["edits"][0]] * 65},
+        {"edits": [{**ENTRY["edits"][0], "channels": list(range(8000))}]},
     ],
 )
 def test_what_is_wrong_is_named(wrong):

@@ -14,6 +14,7 @@ from test_explorer import LONG, PHOTO, ask, done
 
 import resnet_widgets as rw
 from resnet_widgets.engine.regions import region_channels
+from resnet_widgets.explain import Mute, Scale
 from resnet_widgets.photos import sample_photos
 from resnet_widgets.widgets._base import Widget
 from resnet_widgets.widgets._coloured import COLOURS, Coloured
@@ -23,13 +24,14 @@ OTHER = np.random.default_rng(9).integers(0, 256, (40, 40, 3), dtype=np.uint8)
 
 
 def until(explorer, name, wanted):
-    """Waits until a trait satisfies `wanted`."""
+    """Waits until a trait satisfies `wanted`; returns its value."""
     there = threading.Event()
     look = lambda _change=None: wanted(getattr(explorer, name)) and there.set()  # noqa: E731
     explorer.observe(look, name)
     look()
     assert there.wait(LONG), (name, getattr(explorer, name), explorer.error)
     explorer.unobserve(look, name)
+    return getattr(explorer, name)
 
 
 class TestArrays:
@@ -193,6 +195,7 @@ class TestBookmarks:
                     "limits": [],
                     "colormap": "auto",
                 },
+                "edits": [],
             }
         ]
 
@@ -212,6 +215,44 @@ class TestBookmarks:
         until(explorer, "photo", lambda key: key == photo)
         # The picture for the page is that of the whole photo still.
         assert explorer.picture["size"] == [40, 60]
+
+    def test_they_replay_edits(self, make, tmp_path):
+        explorer = done(make())
+        plain, edits = explorer.photo, [Mute("conv1_relu", 1), Scale("conv1_relu", [0, 2], 0.5)]
+        explorer.add_bookmark("as it is")
+        explorer.edits = edits
+        edited = until(explorer, "photo", lambda key: key != plain)
+        explorer.add_bookmark("changed")
+        assert explorer.bookmarks[1]["edits"] == [edit.to_dict() for edit in edits]
+        explorer.save_bookmarks(tmp_path / "b.json")
+        explorer.replay(0)
+        assert explorer.edits == []
+        until(explorer, "photo", lambda key: key == plain)
+        # Another session has not shown the photo with these edits, only the photo.
+        other = done(make())
+        other.load_bookmarks(tmp_path / "b.json")
+        assert other.photo == plain
+        other.replay(1)
+        assert other.edits == edits
+        until(other, "photo", lambda key: key == edited)
+        assert not other.error
+
+    def test_edits_of_an_older_bookmark_are_those_of_the_photo_shown_lately(self, make):
+        explorer = done(make())
+        plain, edits = explorer.photo, [Mute("conv1_relu", 1)]
+        explorer.edits = edits
+        edited = until(explorer, "photo", lambda key: key != plain)
+        explorer.edits = []
+        until(explorer, "photo", lambda key: key == plain)
+        explorer.replay({"layer": "conv1_relu", "digest": edited})
+        assert explorer.edits == edits
+
+    def test_edits_that_fit_no_layer_are_refused(self, make):
+        explorer = done(make())
+        edit = Mute("conv9", 1).to_dict()
+        with pytest.raises(ValueError, match="No such layer"):
+            explorer.replay({"layer": "conv1_relu", "edits": [edit]})
+        assert explorer.edits == []
 
     def test_a_photo_that_is_not_here_stays_away_and_the_rest_is_shown(self, make):
         explorer = done(make())

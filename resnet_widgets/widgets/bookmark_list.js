@@ -5,7 +5,7 @@ import { element, onChange, setTrait } from "./shared.js";
 
 /**
  * @typedef {{ photo: string, digest: string, layer: string, channel: number, region: number[],
- *   note: string, colours: Record<string, any> }} Bookmark as `check_bookmark` in `bookmarks.py`
+ *   note: string, colours: Record<string, any>, edits?: any[] }} Bookmark as `check_bookmark` in `bookmarks.py`
  */
 
 /** Traits of an ActivationMap that say what its colours mean. */
@@ -18,10 +18,11 @@ const MOST = 200;
  * What is on show now.
  * @param {any} model the explorer's
  * @param {any} map the model of its ActivationMap
+ * @param {any} why the model of its ExplainPanel, which has the edits
  * @param {string} note
  * @returns {Bookmark}
  */
-export function bookmarkOf(model, map, note) {
+export function bookmarkOf(model, map, why, note) {
   return {
     photo: model.get("picture").name ?? "",
     digest: model.get("photo"),
@@ -30,6 +31,7 @@ export function bookmarkOf(model, map, note) {
     region: model.get("region"),
     note,
     colours: Object.fromEntries(COLOUR_TRAITS.map((name) => [name, map.get(name)])),
+    edits: why.get("edits"),
   };
 }
 
@@ -37,9 +39,10 @@ export function bookmarkOf(model, map, note) {
  * @param {object} options
  * @param {any} options.model the explorer's
  * @param {any} options.map the model of its ActivationMap
+ * @param {any} options.why the model of its ExplainPanel
  * @param {AbortSignal} options.signal
  */
-export function bookmarkList({ model, map, signal }) {
+export function bookmarkList({ model, map, why, signal }) {
   const input = element("input", {
     type: "text",
     class: "rw-bookmark-note",
@@ -66,7 +69,7 @@ export function bookmarkList({ model, map, signal }) {
     add.disabled = marks().length >= MOST;
     add.title = add.disabled
       ? `There is room for ${MOST}: delete one first.`
-      : "Keeps photo, layer, channel, colours and region";
+      : "Keeps photo, edits, layer, channel, colours and region";
     list.hidden = marks().length === 0;
     list.replaceChildren(...marks().map(row));
     mark();
@@ -75,7 +78,10 @@ export function bookmarkList({ model, map, signal }) {
   function row(/** @type {Bookmark} */ entry, /** @type {number} */ index) {
     const place = `${entry.layer} · ch ${entry.channel}`;
     const note = element("span", { text: entry.note || place });
-    const facts = [entry.photo, entry.note ? place : "", entry.region.length ? "region" : ""];
+    const count = entry.edits?.length ?? 0;
+    const edited = count ? `${count} ${count === 1 ? "edit" : "edits"}` : "";
+    const region = entry.region.length ? "region" : "";
+    const facts = [entry.photo, entry.note ? place : "", region, edited];
     const go = element(
       "button",
       { type: "button", class: "rw-bookmark-go", title: "Go back to this" },
@@ -96,10 +102,11 @@ export function bookmarkList({ model, map, signal }) {
 
   /** Marks what is on show. */
   function mark() {
-    const now = JSON.stringify(bookmarkOf(model, map, ""));
+    const now = JSON.stringify(bookmarkOf(model, map, why, ""));
     for (const [index, entry] of marks().entries()) {
       const button = list.children[index]?.querySelector("button");
-      const same = JSON.stringify({ ...bookmarkOf(model, map, ""), ...entry, note: "" }) === now;
+      const same =
+        JSON.stringify({ ...bookmarkOf(model, map, why, ""), ...entry, note: "" }) === now;
       button?.setAttribute("aria-pressed", String(same));
     }
   }
@@ -124,6 +131,10 @@ export function bookmarkList({ model, map, signal }) {
     setTrait(model, "layer", entry.layer);
     setTrait(model, "channel", entry.channel);
     setTrait(model, "region", entry.region);
+    // Bookmarks of older files have no edits; the kernel knows those of a photo shown lately.
+    if (entry.edits?.length || !entry.digest.includes(" ")) {
+      setTrait(why, "edits", entry.edits ?? []);
+    }
     if (entry.digest && entry.digest !== model.get("photo")) {
       model.send({ kind: "show", photo: entry.digest, name: entry.photo });
     }
@@ -134,7 +145,7 @@ export function bookmarkList({ model, map, signal }) {
     (event) => {
       event.preventDefault();
       if (!model.get("layer")) return;
-      setTrait(model, "bookmarks", [...marks(), bookmarkOf(model, map, input.value.trim())]);
+      setTrait(model, "bookmarks", [...marks(), bookmarkOf(model, map, why, input.value.trim())]);
       input.value = "";
       status.textContent = `Kept as bookmark ${marks().length}.`;
     },
@@ -153,6 +164,7 @@ export function bookmarkList({ model, map, signal }) {
   onChange(model, ["bookmarks"], show, signal);
   onChange(model, ["photo", "layer", "channel", "region"], mark, signal);
   onChange(map, COLOUR_TRAITS, mark, signal);
+  onChange(why, ["edits"], mark, signal);
   show();
 
   return {

@@ -71,7 +71,7 @@ export function explorerLayout({ model, el, signal, host, models, rowOf, inputSi
     host,
     signal,
   });
-  const bookmarks = bookmarkList({ model, map: models.map, signal });
+  const bookmarks = bookmarkList({ model, map: models.map, why: models.why, signal });
   const treeName = element("summary");
   const treePart = element(
     "details",

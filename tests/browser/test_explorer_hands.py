@@ -208,6 +208,8 @@ def test_a_bookmark_is_three_keys_away_and_comes_back_with_a_click(show_explorer
     page = show_explorer(region=[0, 0, 0.5, 0.5])
     wait_shown(page, LAYER, 2)
     page.evaluate("stub.models.map.set('colormap', 'magma')")
+    edit = {"kind": "mute", "layer": LAYER, "channels": [2]}
+    page.evaluate("(edit) => stub.models.why.set('edits', [edit])", edit)
     page.locator(".rw-explorer").focus()
     page.keyboard.press("b")
     expect(page.get_by_label("Note for a bookmark")).to_be_focused()
@@ -218,8 +220,12 @@ def test_a_bookmark_is_three_keys_away_and_comes_back_with_a_click(show_explorer
     assert (kept["note"], kept["region"]) == (NOTE, [0, 0, 0.5, 0.5])
     go = page.locator(".rw-bookmark-go")
     expect(go).to_contain_text(NOTE)
+    expect(go).to_contain_text("1 edit")
+    assert kept["edits"] == [edit]
     assert page.locator(".rw-bookmarks img").count() == 0
     expect(go).to_have_attribute("aria-pressed", "true")
+    page.evaluate("stub.models.why.set('edits', [])")
+    expect(go).to_have_attribute("aria-pressed", "false")
     update(page, layer="conv3_block1_out", channel=7, region=[])
     page.evaluate("stub.models.map.set('colormap', 'auto')")
     expect(go).to_have_attribute("aria-pressed", "false")
@@ -227,6 +233,7 @@ def test_a_bookmark_is_three_keys_away_and_comes_back_with_a_click(show_explorer
     wait_shown(page, LAYER, 2)
     assert trait(page, "region") == [0, 0, 0.5, 0.5]
     assert trait(page, "colormap", "map") == "magma"
+    assert trait(page, "edits", "why") == [edit]
     assert "show" not in {message["kind"] for message in page.evaluate("stub.models.shown.sent")}
     assert page.evaluate("stub.keys") == []
 

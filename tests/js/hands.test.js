@@ -219,11 +219,13 @@ test("a bookmark holds all it takes to come back", () => {
   const range = { blend: 0.5, symmetric: false, clip: 1, limits: [0, 2], colormap: "gray" };
   const shown = { layer: "conv", channel: 4, region: [0, 0, 1, 0.5] };
   const model = modelOf({ ...shown, photo: "ab", picture: { name: "cat.jpg" } });
-  assert.deepEqual(bookmarkOf(model, modelOf(range), "ear"), {
+  const edits = [{ kind: "mute", layer: "conv", channels: [1] }];
+  assert.deepEqual(bookmarkOf(model, modelOf(range), modelOf({ edits }), "ear"), {
     ...shown,
     photo: "cat.jpg",
     digest: "ab",
     note: "ear",
     colours: range,
+    edits,
   });
 });
