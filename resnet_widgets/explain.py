@@ -21,7 +21,7 @@ from .engine.explain.cam import Cam, grad_cam, score_cam
 from .engine.explain.channels import InputShares, inputs_of, kernels_of
 from .engine.explain.pace import seconds_for
 from .engine.explain.ranking import ChannelEffects, rank_channels
-from .engine.explain.reading import BlockReading, early_reading
+from .engine.explain.reading import BlockReading, LabelledPhotos, early_reading, forms_at
 from .engine.explain.residual import Residual, Site, blocks_of, residual, residual_shares, site
 from .engine.explain.visualise import Dream, visualise
 
@@ -36,6 +36,7 @@ __all__ = [
     "EditedRun",
     "Erase",
     "InputShares",
+    "LabelledPhotos",
     "Mute",
     "Residual",
     "Scale",
@@ -44,6 +45,7 @@ __all__ = [
     "blocks_of",
     "early_reading",
     "edit_from_dict",
+    "forms_at",
     "grad_cam",
     "inputs_of",
     "integrated_gradients",

@@ -15,6 +15,7 @@ from .widgets.explain_panel import Answer, Say
 
 if TYPE_CHECKING:
     from .engine.activations import ActivationCache
+    from .engine.explain.reading import LabelledPhotos
 
 # Channels that are listed, and steps of the slider that adds them up.
 _LISTED = 24
@@ -22,19 +23,45 @@ _PARTIAL_SUMS = 24
 # Most channels of Score-CAM, one run of the network each, when it is asked for in the page.
 _SCORED = 64
 _MOST_STEPS = 1024
+# Lines in the chart of early reading.
+_MOST_READ = 6
+# What takes long: the others must not wait for it. Of the CAMs only Score-CAM does.
+_SLOW = frozenset({"rank", "pixels", "dream", "reading"})
 
 
 class Explainer:
-    """Computes what a panel asks, in a thread of its own: maps go on being drawn meanwhile.
+    """Computes what a panel asks, in two threads, one of them for what takes long.
+
+    So maps go on being drawn, and the classes follow an edit also while a picture grows.
 
     Args:
         looked_at: Returns the cache, the photo (an `InputImage` or `EditedRun`) and the JPEG of the
             part of it that the model sees; raises `ValueError` while there is none.
+
+    Attributes:
+        labelled: The `LabelledPhotos` that blocks are read with, or `None`.
     """
+
+    labelled: LabelledPhotos | None = None
 
     def __init__(self, looked_at: Callable[[], tuple[ActivationCache, Any, bytes]]) -> None:
         self._looked_at = looked_at
-        self._worker = Worker()
+        self._quick, self._slow = Worker(), Worker()
+
+    def read_with(self, photos: Any) -> str:
+        """Keeps labelled photos, or none; returns what they are, in words.
+
+        Raises:
+            ValueError: If they are none that `LabelledPhotos` takes.
+        """
+        from .engine.explain.reading import LabelledPhotos
+
+        self.labelled = None if photos is None else LabelledPhotos(photos)
+        if self.labelled is None:
+            return ""
+        labels = self.labelled.labels
+        named = ", ".join(labels[:_MOST_READ]) + (", …" if len(labels) > _MOST_READ else "")
+        return f"{len(self.labelled.pairs)} photos of {len(labels)} labels: {named}"
 
     def ask(self, what: str, options: dict[str, Any], say: Say) -> Future[Answer]:
         """Answers one question, in the background; a newer one of its kind takes its place.
@@ -45,20 +72,26 @@ class Explainer:
         if what not in _ANSWERS:
             raise ValueError(f"`what` must be one of {sorted(_ANSWERS)}. Received: {what!r}")
         cache, image, picture = self._looked_at()
+        labelled = self.labelled
 
         def run(task: Task) -> Answer:
-            asked = _Asked(cache, image, picture, options, task, say)
+            asked = _Asked(cache, image, picture, labelled, options, task, say)
             return _ANSWERS[what](asked)
 
-        return self._worker.submit(run, kind=what)
+        slow = what in _SLOW or options.get("method") == "score-cam"
+        worker, other = (self._slow, self._quick) if slow else (self._quick, self._slow)
+        other.cancel(what)
+        return worker.submit(run, kind=what)
 
     def cancel(self, what: str) -> None:
         """Stops one question."""
-        self._worker.cancel(what)
+        for worker in (self._quick, self._slow):
+            worker.cancel(what)
 
     def close(self) -> None:
         """Ends the background work."""
-        self._worker.close()
+        for worker in (self._quick, self._slow):
+            worker.close()
 
 
 class _Asked:
@@ -69,6 +102,7 @@ class _Asked:
         cache: ActivationCache,
         image: Any,
         picture: bytes,
+        labelled: LabelledPhotos | None,
         options: dict[str, Any],
         task: Task,
         say: Say,
@@ -76,6 +110,7 @@ class _Asked:
         self.cache = cache
         self.image = image
         self.picture = picture
+        self.labelled = labelled
         self._options = options
         self._task = task
         self._say = say
@@ -326,6 +361,31 @@ def _dream(asked: _Asked) -> Answer:
     return data, [dream.picture.tobytes()]
 
 
+def _reading(asked: _Asked) -> Answer:
+    from .explain import early_reading, forms_at
+
+    if asked.labelled is None:
+        return {"blocks": []}, []
+    readings = early_reading(asked.cache, asked.image, asked.labelled, progress=asked.progress)
+    forms = forms_at(readings)
+    # Those that are nearest somewhere, the later the block the more it matters; then the last's.
+    nearest = [reading.labels[0] for reading in reversed(readings)]
+    labels = list(dict.fromkeys([*nearest, *readings[-1].labels]))[:_MOST_READ]
+    blocks = []
+    for reading in readings:
+        near = dict(zip(reading.labels, reading.similarities, strict=True))
+        blocks.append(
+            {
+                "layer": reading.layer,
+                "block": asked.cache.graph.find(reading.layer).block or reading.layer,
+                "nearest": reading.labels[0],
+                "similarities": [near[label] for label in labels],
+            }
+        )
+    count = len(asked.labelled.pairs)
+    return {"blocks": blocks, "labels": labels, "forms": forms, "photos": count}, []
+
+
 def _estimate(asked: _Asked) -> Answer:
     from .explain import seconds_for
 
@@ -346,6 +406,7 @@ _ANSWERS: dict[str, Callable[[_Asked], Answer]] = {
     "residual": _residual,
     "channel": _channel,
     "dream": _dream,
+    "reading": _reading,
     "estimate": _estimate,
     "photo": _photo,
 }

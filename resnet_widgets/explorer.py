@@ -367,6 +367,30 @@ class Explorer(ExplorerState):
         """
         return region_channels(self._selected_activation(), self.region, n) if self.region else []
 
+    def early_reading(self, photos: Any) -> None:
+        """Shows in "Why?" which labelled photos each block thinks the photo is nearest to.
+
+        Returns at once; the photos are opened, and run through the network, in the background. For
+        the numbers themselves see `resnet_widgets.explain.early_reading`.
+
+        Args:
+            photos: `{"cat": [photo, …], "dog": [photo, …]}` or `(photo, label)` pairs: anything
+                `load_image` takes, at most 512. `None` lets those go that were given before.
+
+        Raises:
+            ValueError: If it is something else, or there are fewer than two labels.
+
+        Example:
+
+        >>> explorer.early_reading({"cat": ["cat1.jpg", "cat2.jpg"], "dog": ["dog1.jpg"]})
+        """
+        words = self._explainer.read_with(photos)
+        # Emptied first: other photos may be described by the same words.
+        self.why.update(labelled="")
+        self.why.update(labelled=words)
+        if words:
+            self.why.update(section="reading", opened=True)
+
     def swap(self) -> None:
         """Makes the second photo the first, and the other way round."""
         if self.compare is not None:

@@ -188,6 +188,48 @@ def test_every_question_has_an_answer(page, what):
         assert buffers[0].startswith(b"\xff\xd8")
 
 
+def test_blocks_are_read_with_labelled_photos(page):
+    explorer, why = page.explorer, page.explorer.why
+    page.ask("reading", number=1)
+    assert page.wait("answer", 1)[0]["data"] == {"blocks": []}
+    rng = np.random.default_rng(3)
+    photos = {
+        label: [np.clip(rng.normal(colour, 20, (32, 32, 3)), 0, 255).astype(np.uint8)] * 2
+        for label, colour in (("red <b>", (220, 40, 40)), ("blue", (40, 40, 220)))
+    }
+    explorer.early_reading(photos)
+    assert (why.section, why.opened) == ("reading", True)
+    assert why.labelled == "4 photos of 2 labels: red <b>, blue"
+    page.ask("reading", number=2)
+    data = page.wait("answer", 2)[0]["data"]
+    expected = rw.explain.early_reading(explorer.cache, PHOTO, photos)
+    assert [block["layer"] for block in data["blocks"]] == [one.layer for one in expected]
+    assert [block["nearest"] for block in data["blocks"]] == [one.labels[0] for one in expected]
+    assert data["labels"][0] == expected[-1].labels[0]
+    assert data["forms"] == rw.explain.forms_at(expected)
+    near = dict(zip(expected[0].labels, expected[0].similarities, strict=True))
+    found = dict(zip(data["labels"], data["blocks"][0]["similarities"], strict=True))
+    assert found == pytest.approx(near)
+    # What photos there are is for Python to say.
+    page.comm.page_sets(labelled="a million photos")
+    assert why.labelled == page.comm.page_has()["labelled"] == "4 photos of 2 labels: red <b>, blue"
+    with pytest.raises(ValueError, match="at least two labels"):
+        explorer.early_reading({"cat": [PHOTO]})
+    explorer.early_reading(None)
+    assert why.labelled == ""
+
+
+def test_classes_follow_an_edit_while_a_picture_grows(page):
+    page.ask("dream", layer="conv2_block1_out", channel=1, steps=1024, seed=0)
+    page.wait("progress", 1)
+    page.ask("scores", number=2)
+    page.wait("answer", 2)
+    done = [m for m, _ in page.messages() if m["id"] == 1 and m["kind"] != "progress"]
+    assert done == []
+    page.comm.page_sends({"kind": "cancel", "what": "dream"})
+    page.wait("trouble", 1)
+
+
 def test_a_picture_grows_and_is_cancelled_half_way(page):
     page.ask("dream", layer="conv2_block1_out", channel=1, steps=1024, seed=0)
     content, _ = page.wait("progress", 1)

@@ -140,6 +140,50 @@ def test_early_reading_needs_two_labels(cache):
         explain.early_reading(cache, PHOTO, [(PHOTO, "a"), (photos_of(90, 1, 3)[0], "b")])
 
 
+def test_labelled_photos_are_computed_once_for_each_state_of_the_weights(cache):
+    photos = explain.LabelledPhotos(
+        {"red": photos_of((200, 60, 60), 2, 1), "blue": photos_of((60, 60, 200), 2, 2)}
+    )
+    first = explain.early_reading(cache, PHOTO, photos)
+    before = cache.info()
+    assert explain.early_reading(cache, PHOTO, photos) == first
+    after = cache.info()
+    # The photo itself at most: its cuts may have been let go meanwhile.
+    assert after.surveys - before.surveys <= 1
+    assert explain.early_reading(cache, PHOTO, _by_label(photos.pairs)) == first
+    cache.clear()
+    cleared = cache.info()
+    explain.early_reading(cache, PHOTO, photos)
+    assert cache.info().surveys - cleared.surveys >= 4
+
+
+def _by_label(pairs):
+    labels = dict.fromkeys(label for _, label in pairs)
+    return {label: [photo for photo, of in pairs if of == label] for label in labels}
+
+
+def test_the_answer_forms_where_the_nearest_label_stays(cache):
+    readings = [explain.BlockReading("", (label, "x"), (1.0, 0.0)) for label in "abaccc"]
+    assert explain.forms_at(readings) == 3
+    assert explain.forms_at(readings[:1]) == 0
+    assert explain.forms_at(readings[:2]) == 1
+
+
+@pytest.mark.parametrize(
+    ("photos", "message"),
+    [
+        ({"cat": [PHOTO]}, "at least two labels"),
+        ({"cat": [PHOTO], "dog": []}, "at least two labels"),
+        ({"cat": [PHOTO] * 512, "dog": [PHOTO]}, "at most 512"),
+        ([PHOTO], "pairs"),
+        (3, "pairs"),
+    ],
+)
+def test_photos_without_labels_are_refused(photos, message):
+    with pytest.raises(ValueError, match=rf"`photos` must.*{message}.*Received: "):
+        explain.LabelledPhotos(photos)
+
+
 def test_a_picture_grows_until_it_pleases(cache):
     grown = []
     layer, channel = "conv2_block1_out", 7

@@ -5,6 +5,7 @@ import { channelSection } from "./explain_channel.js";
 import { dreamSection } from "./explain_dream.js";
 import { knobsSection } from "./explain_knobs.js";
 import { pixelsSection } from "./explain_pixels.js";
+import { readingSection } from "./explain_reading.js";
 import { residualSection } from "./explain_residual.js";
 import { becomeRoot, element, errorLine, onChange, setTrait } from "./shared.js";
 
@@ -17,6 +18,7 @@ const SECTIONS = [
   ["pixels", "Pixels", pixelsSection],
   ["residual", "Residual", residualSection],
   ["channel", "This channel", channelSection],
+  ["reading", "Reading early", readingSection],
   ["dream", "Dream", dreamSection],
 ];
 
@@ -165,7 +167,12 @@ async function renderPanel({ model, el, signal, host }) {
   );
   fold.addEventListener("toggle", () => setTrait(model, "opened", fold.open), { signal });
   onChange(model, ["opened", "section", "live"], arrange, signal);
-  onChange(model, ["photo", "layer", "channel", "target", "maps", "edits"], refresh, signal);
+  onChange(
+    model,
+    ["photo", "layer", "channel", "target", "maps", "edits", "labelled"],
+    refresh,
+    signal,
+  );
   const followCursor = () => section().follows?.includes("cursor") && refresh();
   onChange(model, ["cursor"], () => model.get("opened") && followCursor(), signal);
   signal.addEventListener("abort", () => {

@@ -42,6 +42,7 @@ class ExplainPanel(Widget):
         live: Whether there is a kernel that answers; without one there is no panel.
         opened: Whether it is unfolded.
         section: Name of the section in front.
+        labelled: What labelled photos there are to read blocks with, in words; `""` for none.
         maps: Four `ActivationMap` widgets, for a residual block.
     """
 
@@ -58,6 +59,7 @@ class ExplainPanel(Widget):
     edits: traitlets.List[Any] = traitlets.List().tag(sync=True)
     opened = traitlets.Bool(False).tag(sync=True)
     section = traitlets.Unicode("knobs").tag(sync=True)
+    labelled = traitlets.Unicode("").tag(sync=True)
     maps = WidgetList()
 
     def __init__(
@@ -84,7 +86,9 @@ class ExplainPanel(Widget):
         return max(-1, proposal["value"])
 
     def accepts(self, name: str, value: Any) -> bool:
-        """A page gets no more edits than a person makes, each a `dict`."""
+        """A page gets no more edits than a person makes, each a `dict`; photos come from Python."""
+        if name == "labelled":
+            return False
         if name == "edits":
             fits = isinstance(value, list) and len(value) <= _MOST_EDITS
             return fits and all(isinstance(edit, dict) for edit in value)

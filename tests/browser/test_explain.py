@@ -266,6 +266,51 @@ def test_four_maps_of_a_block_share_channel_and_cursor(show_panel):
     assert trait(page, "layer") == "x"
 
 
+READING = {
+    "labels": ["<i>cat</i>", "dog"],
+    "forms": 1,
+    "photos": 8,
+    "blocks": [
+        {"layer": "a", "block": "conv1_relu", "nearest": "dog", "similarities": [-0.2, 0.5]},
+        {"layer": "b", "block": "conv2_block1", "nearest": "<i>cat</i>", "similarities": [0.4, 0]},
+        {"layer": "c", "block": "conv2_block2", "nearest": "<i>cat</i>", "similarities": [0.8, -1]},
+    ],
+}
+
+
+def test_without_labelled_photos_it_is_told_how_to_give_them(show_panel):
+    page = show_panel(section="reading")
+    expect(page.get_by_text("explorer.early_reading({")).to_be_visible()
+    expect(page.get_by_role("button", name="Read again")).to_be_hidden()
+    assert "reading" not in {m.get("what") for m in page.evaluate("stub.models.shown.sent")}
+
+
+def test_the_answer_forms_block_after_block(show_panel):
+    page = show_panel(section="reading", labelled="8 photos of 2 labels: <i>cat</i>, dog")
+    expect(page.get_by_text("explorer.early_reading({")).to_be_hidden()
+    answer(page, "reading", None, kind="progress", share=0.5, text="Reading: 4 of 8")
+    expect(page.get_by_text("Reading: 4 of 8")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    assert page.evaluate("stub.models.shown.sent.at(-1)") == {"kind": "cancel", "what": "reading"}
+    answer(page, "reading", None, kind="trouble", cancelled=True, message="Cancelled.")
+    page.get_by_role("button", name="Read again").click()
+    answer(page, "reading", READING)
+    expect(page.get_by_text("<i>cat</i> is nearest from conv2_block1 on")).to_be_visible()
+    lines = page.locator(".rw-why-reading polyline")
+    expect(lines).to_have_count(2)
+    # The range is that of all lines, -1 to 0.8: the label that is nearest ends at the upper edge.
+    points = lines.last.get_attribute("points").split()
+    assert points[-1].endswith(",0.0")
+    assert [point.split(",")[0] for point in points] == ["166.7", "500.0", "833.3"]
+    assert lines.first.get_attribute("points").split()[-1].endswith(",200.0")
+    page.get_by_role("button", name="conv2_block1, nearest <i>cat</i>").click()
+    assert trait(page, "layer") == "b"
+    page.evaluate("stub.models.shown.update({photo: 'dog'})")
+    page.wait_for_function(
+        "stub.models.shown.sent.filter((m) => m.what === 'reading').length === 4"
+    )
+
+
 def test_tabs_by_keys(show_panel):
     page = show_panel()
     tabs = page.get_by_role("tab")
