@@ -113,7 +113,8 @@ async function renderExplorer({ model, el, signal, host }) {
   // Numbers that hold for one layer, and say nothing about another.
   uniteTrait("limits", [map, grid], signal);
   // The reference first: with the order, views look at it.
-  for (const trait of ["reference", "order"]) uniteTrait(trait, [map, grid, slider], signal);
+  for (const trait of ["reference", "order", "hide"])
+    uniteTrait(trait, [map, grid, slider], signal);
 
   const mark = explorerPointing({ model, signal, models, store, layout, rowOf, inputSize });
   explorerKeys({ model, el, signal, models, layout });

@@ -33,8 +33,9 @@ class ActivationMap(Coloured):
         reference: Channel that similarity is measured to; -1 for the one
             shown when it is asked for.
         zoom: How much larger than fitted the tiles of the grid are, 0.5…16. Defaults to 1.
-        hide: Whether the grid leaves out channels that are dead, constant, saturated (at their
-            maximum in half of the cells or more) or not finite. Defaults to `False`.
+        hide: Whether the grid, and the bars of pinned cells, leave out channels that are dead,
+            constant, saturated (at their maximum in half of the cells or more) or not finite.
+            Defaults to `False`.
         blend: What the ends of the colormap stand for: 0 for the range of each channel, 1 for the
             range of the layer, between them a mixture. Defaults to 0.
         symmetric: Whether that range is made symmetric around 0. Defaults to `False`.

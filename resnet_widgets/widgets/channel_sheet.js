@@ -10,7 +10,7 @@ import {
   paintTile,
 } from "./colors.js";
 import { drawMarks, drawTileMarks } from "./marks.js";
-import { channelFacts, channelKinds, channelOrder, KINDS } from "./orders.js";
+import { channelFacts, channelKinds, KINDS, visibleChannels } from "./orders.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, TOP_CODE } from "./ranges.js";
 import { element, onChange, oncePerFrame, setTrait } from "./shared.js";
 import {
@@ -72,12 +72,7 @@ export function channelSheet(model, signal) {
   /** Sorts, and lays out the tiles. */
   function arrange() {
     if (!frame || !width) return;
-    const kinds = channelKinds(frame);
-    const hidden = (/** @type {number} */ channel) =>
-      model.get("hide") && kinds[channel] && channel !== channelNow();
-    order = channelOrder(frame, model.get("order"), model.get("reference")).filter(
-      (channel) => !hidden(channel),
-    );
+    order = visibleChannels(frame, model, channelNow());
     const zoom = model.get("zoom");
     layout = sheetLayout(order.length, width, frame.height / frame.width, zoom);
     space.style.height = `${layout.height}px`;
@@ -85,7 +80,7 @@ export function channelSheet(model, signal) {
     sheet.setAttribute("aria-label", `All ${frame.channels} channels of ${frame.layer}`);
     sheet.setAttribute("aria-rowcount", String(layout.rows));
     sheet.setAttribute("aria-colcount", String(layout.columns));
-    foot.show(kinds);
+    foot.show(channelKinds(frame));
     if (anchor && anchor.position < order.length) {
       sheet.scrollTop = tileOf(anchor.position).y - anchor.y;
     }

@@ -1,7 +1,7 @@
-// The bar chart of strengths is the slider; beside it: play, how fast, in which order.
+// The bar chart of strengths is the slider; beside it: play, how fast, the strongest, in which order.
 
 import { channelTrack } from "./channel_track.js";
-import { channelOrder, orderControl } from "./orders.js";
+import { orderControl, strongestChannel, visibleChannels } from "./orders.js";
 import {
   becomeRoot,
   element,
@@ -41,9 +41,17 @@ async function renderSlider({ model, el, signal, host }) {
   );
   speed.classList.add("rw-speed");
   const order = orderControl(model, "value", signal);
+  const strongest = element("button", {
+    type: "button",
+    class: "rw-strongest",
+    text: "strongest",
+    title: "Go to the channel with the largest mean (s)",
+  });
+  const hidden = element("span", { class: "rw-track-note", "aria-hidden": "true" });
+  track.node.append(hidden);
   el.append(
     errorLine(model, signal),
-    element("div", { class: "rw-slider-row" }, play, speed, track.node, order),
+    element("div", { class: "rw-slider-row" }, play, speed, track.node, strongest, order),
   );
 
   /** @type {import("./frame_store.js").Frame | null} */
@@ -52,28 +60,31 @@ async function renderSlider({ model, el, signal, host }) {
   let channels = [];
 
   /** The channel shown; one beyond the layer's last is that. */
-  const channelNow = () => Math.min(model.get("value"), channels.length - 1);
+  const channelNow = () => Math.min(model.get("value"), (frame?.channels ?? channels.length) - 1);
   const positionOf = () => Math.max(0, channels.indexOf(channelNow()));
 
   function show() {
     const channel = channelNow();
     const strong = frame ? `, strength ${formatShort(frame.strength[channel])}` : "";
-    const count = channels.length;
+    const count = frame?.channels ?? channels.length;
+    const left = count - channels.length;
+    hidden.textContent = left ? `${left} hidden` : "";
+    const without = left ? `, ${left} hidden` : "";
     track.show({
       channels,
       values: frame?.strength ?? null,
       channel,
       label: model.get("description") || "Channel",
-      text: count ? `channel ${channel} of ${count}${strong}` : "no channels",
+      text: count ? `channel ${channel} of ${count}${strong}${without}` : "no channels",
     });
   }
 
   function arrange() {
     const alone = model.get("store") ? 0 : Math.max(0, model.get("count"));
     channels = frame
-      ? channelOrder(frame, model.get("order"), model.get("reference"))
+      ? visibleChannels(frame, model, channelNow())
       : Array.from({ length: alone }, (_, channel) => channel);
-    order.hidden = !frame;
+    order.hidden = strongest.hidden = !frame;
     show();
   }
 
@@ -113,6 +124,14 @@ async function renderSlider({ model, el, signal, host }) {
     },
     { signal },
   );
+  strongest.addEventListener(
+    "click",
+    () => {
+      setTrait(model, "playing", false);
+      if (frame) setTrait(model, "value", strongestChannel(frame, model.get("hide")));
+    },
+    { signal },
+  );
   track.node.addEventListener("pointerdown", () => setTrait(model, "playing", false), { signal });
   signal.addEventListener("abort", () => clearTimeout(timer));
 
@@ -120,13 +139,15 @@ async function renderSlider({ model, el, signal, host }) {
     model,
     ["value"],
     () => {
-      show();
+      // A channel that was left out is there while it is the one shown.
+      if (model.get("hide")) arrange();
+      else show();
       tick();
     },
     signal,
   );
   onChange(model, ["description"], show, signal);
-  onChange(model, ["order", "reference", "count"], arrange, signal);
+  onChange(model, ["order", "reference", "count", "hide"], arrange, signal);
   onChange(model, ["playing", "speed"], showPlaying, signal);
   showPlaying();
   arrange();

@@ -29,6 +29,8 @@ class ChannelSlider(Widget, ipywidgets.ValueWidget):
         order: Of the channels along the slider, as in `ActivationMap`. Defaults to `"index"`.
         reference: Channel that similarity is measured to; -1 for the one
             shown when it is asked for.
+        hide: Whether channels that are dead, constant, saturated or not finite are left out, as in
+            `ActivationMap`; the one shown stays. Defaults to `False`.
         playing: Whether it is walking through the channels; stops at the last one.
         speed: Channels a second while playing, 0.1…60, but no more than 2 where the system asks for
             reduced motion. Defaults to 8.
@@ -49,6 +51,7 @@ class ChannelSlider(Widget, ipywidgets.ValueWidget):
     value = traitlets.Int(0).tag(sync=True, echo_update=False)
     order = traitlets.Enum(ORDERS, default_value="index").tag(sync=True, echo_update=False)
     reference = traitlets.Int(-1).tag(sync=True, echo_update=False)
+    hide = traitlets.Bool(False).tag(sync=True, echo_update=False)
     playing = traitlets.Bool(False).tag(sync=True)
     speed = traitlets.Float(8.0).tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)

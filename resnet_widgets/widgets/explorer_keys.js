@@ -25,7 +25,13 @@ export function explorerKeys({ model, el, signal, models, layout }) {
     else if (event.key === "Escape" && model.get("region").length) setTrait(model, "region", []);
     else if (target.closest("input, select, textarea")) return;
     else if (event.key === "?") toggleHelp();
-    else if (event.key === "b") layout.bookmarks.begin();
+    else if (event.key >= "1" && event.key <= "9" && event.key.length === 1) {
+      if (!layout.jumps.jump(Number(event.key) - 1)) return;
+    } else if (event.key === "s") {
+      /** @type {HTMLElement | null} */ (
+        layout.boxes.slider.querySelector(".rw-strongest:not([hidden])")
+      )?.click();
+    } else if (event.key === "b") layout.bookmarks.begin();
     else if (event.key === "/") {
       layout.treePart.open = true;
       /** @type {HTMLElement | null} */ (layout.boxes.tree.querySelector("input"))?.focus();

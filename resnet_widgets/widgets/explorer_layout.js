@@ -2,6 +2,7 @@
 
 import { bookmarkList } from "./bookmark_list.js";
 import { compareView } from "./compare_view.js";
+import { explorerJumps } from "./explorer_jumps.js";
 import {
   footerOf,
   headerOf,
@@ -30,10 +31,10 @@ export function explorerLayout({ model, el, signal, host, models, rowOf, inputSi
     values: element("div"),
     slider: element("div"),
     pins: element("div"),
-    grid: element("div"),
-    stages: element("div"),
+    grid: element("div", { role: "group", "aria-label": "All channels" }),
+    stages: element("div", { role: "group", "aria-label": "Layers side by side" }),
     comparePicker: element("span"),
-    why: element("div"),
+    why: element("div", { role: "group", "aria-label": "Why?" }),
     tree: element("div", { class: "rw-explorer-tree-box" }),
   };
   const header = headerOf(model, signal);
@@ -79,10 +80,29 @@ export function explorerLayout({ model, el, signal, host, models, rowOf, inputSi
     treeName,
     boxes.tree,
   );
+  const top = element(
+    "div",
+    { class: "rw-explorer-top", role: "group", "aria-label": "Photo and map" },
+    photoBox,
+    boxes.map,
+    facts,
+  );
+  const jumps = explorerJumps(
+    [
+      ["Map", top],
+      ["All channels", boxes.grid],
+      ["Side by side", boxes.stages],
+      ["Compare", compareBox],
+      ["Bookmarks", bookmarks.node],
+      ["Why?", boxes.why],
+    ],
+    signal,
+  );
   const main = element(
     "div",
     { class: "rw-explorer-main" },
-    element("div", { class: "rw-explorer-top" }, photoBox, boxes.map, facts),
+    jumps.node,
+    top,
     boxes.slider,
     regionBox,
     boxes.pins,
@@ -121,9 +141,10 @@ export function explorerLayout({ model, el, signal, host, models, rowOf, inputSi
     // A vector has no channels to lay out beside the bars that show it already.
     boxes.grid.hidden = (rowOf(model.get("layer"))?.shape.length ?? 3) < 3;
     if (boxes.grid.hidden) photo.setOverlay(null);
+    jumps.arrange([model.get("layer"), `ch ${model.get("channel")}`].join(" · "));
   }
 
-  onChange(model, ["photo", "picture", "status", "about", "layer"], arrange, signal);
+  onChange(model, ["photo", "picture", "status", "about", "layer", "channel"], arrange, signal);
   onChange(models.tree, ["layers"], arrange, signal);
   header.crop.addEventListener("click", () => photo.setWhole(toggle(header.crop, "aria-pressed")), {
     signal,
@@ -158,5 +179,5 @@ export function explorerLayout({ model, el, signal, host, models, rowOf, inputSi
   signal.addEventListener("abort", () => resized.disconnect());
 
   arrange();
-  return { boxes, header, gone, help, photo, sees, compareBox, bookmarks, treePart, footer };
+  return { boxes, header, gone, help, photo, sees, compareBox, bookmarks, treePart, footer, jumps };
 }

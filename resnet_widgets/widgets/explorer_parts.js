@@ -69,7 +69,8 @@ export function headerOf(model, signal) {
     }
     title.textContent = about.title ?? "";
     title.hidden = !about.title;
-    note.textContent = about.note ?? "";
+    // The first words are enough to know; all of it comes with a click.
+    note.textContent = (about.note ?? "").split(/[,.:] /)[0];
     note.hidden = !about.note;
     memory.hidden = used.nbytes === undefined;
     if (!memory.hidden) {

@@ -10,6 +10,8 @@ const KEYS = [
     [
       ["← →", "channel before or after"],
       ["↑ ↓", "layer before or after"],
+      ["s", "the strongest channel"],
+      ["1 … 6", "to a part: map, all channels …"],
       ["/", "find a layer"],
       ["b", "bookmark this, with a note"],
       ["Ctrl V", "paste a photo"],
@@ -24,7 +26,7 @@ const KEYS = [
       ["→ ←", "open and close; along a row"],
       ["a … z", "to the next name that starts so"],
       ["*", "open all beside this one"],
-      ["Enter", "select; in the search: the first found"],
+      ["Enter", "select; of a stage or block its output"],
     ],
   ],
   [

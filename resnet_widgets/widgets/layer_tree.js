@@ -176,6 +176,17 @@ function render({ model, el, signal }) {
     rearrange();
   }
 
+  /**
+   * Opens a stage or a block, and selects what it hands on; or closes it.
+   * @param {TreeNode} node
+   * @param {boolean} [shows] whether it selects anything
+   */
+  function press(node, shows = true) {
+    toggle(node);
+    const output = layersOf(node).at(-1);
+    if (shows && open.has(node) && !found && output) setTrait(model, "selected", output.name);
+  }
+
   /** Draws everything anew. */
   function redraw() {
     const hadFocus = list.matches(":focus-within");
@@ -330,7 +341,8 @@ function render({ model, el, signal }) {
       const node = item && nodes.get(item);
       if (!node) return;
       goTo(node);
-      if (!node.row) toggle(node);
+      const onTwisty = Boolean(/** @type {Element} */ (event.target).closest(".rw-tree-twisty"));
+      if (!node.row) press(node, !onTwisty);
     },
     { signal },
   );
@@ -379,7 +391,7 @@ function render({ model, el, signal }) {
       else if (node.parent !== tree.root) goTo(node.parent ?? undefined);
     } else if (key === "Enter" || (key === " " && !isTyping)) {
       if (node.row) goTo(node);
-      else toggle(node);
+      else press(node);
     } else if (key === "*") {
       for (const sibling of node.parent?.children ?? []) {
         if (!sibling.row && (!found || found.shown.has(sibling))) open.add(sibling);

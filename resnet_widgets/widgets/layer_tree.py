@@ -48,7 +48,8 @@ class LayerTree(Widget):
 
     Inside a block the layers stand as people draw them: convolution, normalisation and activation
     of one place in one row, and beside the rows a line for each way through the block, so that a
-    shortcut and the addition it leads to can be seen.
+    shortcut and the addition it leads to can be seen. A click on a stage or a block opens it and
+    selects what it hands on, its last layer; one on its triangle only opens it.
 
     Whoever writes Python gets a `ValueError` for a layer that does not exist. The page cannot be
     answered with an exception, so an unknown path from there is refused: the previous selection

@@ -126,6 +126,26 @@ export function channelOrder(frame, order, reference = 0) {
   });
 }
 
+/**
+ * The channels in the order of a model, without those it hides; the one that is shown stays.
+ * @param {OrderedFrame} frame
+ * @param {any} model with the traits `order`, `reference` and `hide`
+ * @param {number} shown
+ */
+export function visibleChannels(frame, model, shown) {
+  const all = channelOrder(frame, model.get("order"), model.get("reference"));
+  if (!model.get("hide")) return all;
+  const kinds = channelKinds(frame);
+  return all.filter((channel) => !kinds[channel] || channel === shown);
+}
+
+/** The channel with the greatest mean; of those that are not hidden, if there are any. */
+export function strongestChannel(/** @type {OrderedFrame} */ frame, /** @type {boolean} */ hide) {
+  const all = sortedChannels(frame.strength);
+  const kinds = channelKinds(frame);
+  return (hide ? all.find((channel) => !kinds[channel]) : undefined) ?? all[0];
+}
+
 /** Channels by a number of each, the greatest first and NaN last. */
 export function sortedChannels(/** @type {ArrayLike<number>} */ keys) {
   const ranks = Float64Array.from(keys, (key) => (Number.isNaN(key) ? -Infinity : key));

@@ -2,7 +2,7 @@
 
 import { channelTrack } from "./channel_track.js";
 import { blockValue, cursorCells, placeBox, placeOf, readingValue } from "./cursor.js";
-import { channelOrder } from "./orders.js";
+import { visibleChannels } from "./orders.js";
 import { element, onChange, setTrait } from "./shared.js";
 
 const MOST_PINS = 6;
@@ -129,7 +129,7 @@ export function pinPanel(model, signal) {
       remove.setAttribute("aria-label", `Unpin ${placeOf(block)}`);
       remove.title = "Unpin (Delete)";
       track.show({
-        channels: channelOrder(frame, model.get("order"), model.get("reference")),
+        channels: visibleChannels(frame, model, channel),
         values,
         channel,
         label: `Channel at ${placeOf(block)}`,
@@ -154,7 +154,7 @@ export function pinPanel(model, signal) {
     for (const row of shown) row.show();
   }
 
-  onChange(model, ["pins", "channel", "order", "reference"], show, signal);
+  onChange(model, ["pins", "channel", "order", "reference", "hide"], show, signal);
   return {
     node,
     /**

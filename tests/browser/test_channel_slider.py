@@ -57,6 +57,40 @@ def test_keys_follow_the_order(show_slider):
     assert [7, *press(page, *["ArrowRight"] * 7)] == BY_STRENGTH
 
 
+def test_the_strongest_channel_is_one_action_away_in_any_order(show_slider):
+    page = show_slider(value=1, order="index")
+    page.get_by_role("button", name="strongest").click()
+    assert value(page) == BY_STRENGTH[0]
+    assert saved_values(page) == [BY_STRENGTH[0]]
+
+
+def test_hidden_channels_are_passed_over_and_counted(show_slider):
+    # All channels of this frame are constant, and one of them is dead.
+    page = show_slider(value=2, hide=True)
+    slider = page.get_by_role("slider")
+    expect(slider).to_have_attribute("aria-valuetext", "channel 2 of 8, strength 5.00, 7 hidden")
+    expect(page.locator(".rw-track-note")).to_have_text("7 hidden")
+    assert press(page, "ArrowRight", "End", "Home") == [2, 2, 2]
+    page.evaluate("stub.models.shown.update({ hide: false })")
+    expect(page.locator(".rw-track-note")).to_have_text("")
+    assert press(page, "ArrowRight") == [3]
+
+
+def test_the_strongest_is_none_that_is_hidden(show):
+    array = np.random.default_rng(0).random((6, 6, 4), np.float32)
+    array[..., 1] = 9
+    array[..., 2] += 0.5
+    page = show("channel_slider.js", ChannelSlider, {"conv": array}, layer="conv", hide=True)
+    page.wait_for_selector("[aria-valuetext*=strength]")
+    strongest = page.get_by_role("button", name="strongest")
+    strongest.click()
+    assert value(page) == 2
+    assert press(page, "Home", "ArrowRight", "ArrowRight") == [0, 2, 3]
+    page.evaluate("stub.models.shown.update({ hide: false })")
+    strongest.click()
+    assert value(page) == 1
+
+
 def test_a_reader_hears_channel_and_strength(show_slider):
     page = show_slider(value=4, order="strength", description="Filter")
     slider = page.get_by_role("slider", name="Filter")

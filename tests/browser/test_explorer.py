@@ -231,6 +231,70 @@ def test_keys(show_explorer):
     assert page.evaluate("stub.keys") == []
 
 
+def test_s_leads_to_the_strongest_channel(show_explorer):
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    page.locator(".rw-explorer").focus()
+    page.keyboard.press("s")
+    strength = FRAMES["conv2_block1_out"].mean((0, 1))
+    wait_shown(page, "conv2_block1_out", int(strength.argmax()))
+
+
+PARTS = ["Map", "All channels", "Side by side", "Compare", "Bookmarks", "Why?"]
+
+
+@pytest.mark.parametrize("by", ["click", "key"])
+def test_each_part_is_one_action_away(show_explorer, by):
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    page.wait_for_selector(".rw-stage canvas[data-shown]")
+    links = page.get_by_role("navigation", name="Parts of the explorer").get_by_role("button")
+    assert links.all_inner_texts() == PARTS
+    page.locator(".rw-explorer").focus()
+    for number, link in [*enumerate(links.all(), 1)][::-1]:
+        if by == "click":
+            link.click()
+        else:
+            page.keyboard.press(str(number))
+        part = page.locator(".rw-explorer-part").nth(number - 1)
+        expect(part).to_be_focused()
+        expect(part).to_be_in_viewport()
+        expect(link).to_be_in_viewport()
+        top = part.bounding_box()["y"]
+        row = page.locator(".rw-jumps").bounding_box()
+        assert top >= row["y"] + row["height"] - 1, "the row does not lie over what it leads to"
+    expect(page.get_by_role("tab").first).to_be_visible()
+    assert page.evaluate("stub.keys") == []
+
+
+def test_there_is_no_way_to_a_part_that_is_not_there(show_explorer):
+    page = show_explorer(layer="predictions", channel=0)
+    expect(page.locator(".rw-vector").first).to_be_visible()
+    expect(page.get_by_role("button", name="All channels", exact=True)).to_be_disabled()
+    page.locator(".rw-explorer").focus()
+    page.keyboard.press("2")
+    expect(page.locator(".rw-explorer")).to_be_focused()
+
+
+def test_tree_links_and_reading_stay_in_sight(show_explorer):
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    page.wait_for_selector(".rw-stage canvas[data-shown]")
+    for number in ("6", "1"):
+        page.locator(".rw-explorer").focus()
+        page.keyboard.press(number)
+        for part in (page.get_by_role("tree"), page.locator(".rw-jumps")):
+            expect(part).to_be_in_viewport(ratio=1)
+        expect(page.locator(".rw-explorer-footer")).to_be_in_viewport(ratio=1)
+
+
+def test_what_is_hidden_in_the_sheet_is_passed_over_by_the_slider(show_explorer):
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    page.evaluate("stub.models.grid.set('hide', true)")
+    assert [trait(page, "hide", name) for name in ("map", "grid", "slider")] == [True] * 3
+
+
 def test_labels_are_text(show_explorer):
     page = show_explorer()
     rows = page.locator(".rw-predictions li")

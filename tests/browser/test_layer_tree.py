@@ -87,6 +87,11 @@ def item(page, name):
     return page.locator(f"[role=treeitem][data-name='{name}']")
 
 
+def twisty(page, name):
+    """The triangle that opens a stage or a block and does no more."""
+    return item(page, name).locator(".rw-tree-twisty")
+
+
 def selected(page):
     return page.evaluate("stub.models.shown.get('selected')")
 
@@ -104,22 +109,44 @@ def test_what_is_not_opened_is_not_drawn(tree):
     ]
     page = tree(layers=many)
     assert page.locator("[role=treeitem]").count() == 4
-    item(page, "conv2").click()
+    twisty(page, "conv2").click()
     assert page.locator("[role=treeitem]").count() == 4 + 10
-    item(page, "conv2_block3").click()
+    twisty(page, "conv2_block3").click()
     assert page.locator("[role=treeitem]").count() == 4 + 10 + 6
 
 
-def test_a_stage_opens_and_closes_by_click(tree):
+def test_a_stage_opens_and_closes_by_its_triangle(tree):
     page = tree()
     assert seen(page) == ["conv1", "conv3", "conv4", "head"]
-    item(page, "conv3").click()
+    twisty(page, "conv3").click()
     expect(item(page, "conv3")).to_have_attribute("aria-expanded", "true")
     assert seen(page) == ["conv1", "conv3", "conv3_block1", "conv3_block2", "conv4", "head"]
-    item(page, "conv3").click()
+    twisty(page, "conv3").click()
     expect(item(page, "conv3")).to_have_attribute("aria-expanded", "false")
     assert seen(page) == ["conv1", "conv3", "conv4", "head"]
     assert selected(page) == ""
+
+
+@pytest.mark.parametrize("by", ["click", "Enter"])
+def test_opening_a_stage_or_a_block_selects_what_it_hands_on(tree, by):
+    page = tree()
+    press(page, "Tab", "Tab")
+
+    def go(name, *keys):
+        if by == "click":
+            item(page, name).click()
+        else:
+            press(page, *keys, by)
+        expect(item(page, name)).to_be_focused()
+
+    go("conv3", "ArrowDown")
+    assert selected(page) == "conv3_block2_out"
+    expect(item(page, "conv3_block2_out")).to_be_visible()
+    go("conv3_block1", "ArrowDown")
+    assert selected(page) == OUT
+    go("conv3", "ArrowUp")
+    expect(item(page, "conv3")).to_have_attribute("aria-expanded", "false")
+    assert selected(page) == OUT, "closing selects nothing"
 
 
 def test_rows_say_what_they_are(tree):
@@ -267,7 +294,7 @@ def test_of_517_layers_no_more_is_drawn_than_of_50(tree):
     for layers in (MANY[:50], MANY):
         page = tree(layers=layers)
         start = page.locator("#place *").count()
-        item(page, "conv2").click()
+        twisty(page, "conv2").click()
         press(page, "*", "ArrowDown", "*")
         counts.append((start, page.locator("#place *").count()))
     (_, small_open), (large, large_open) = counts
@@ -534,7 +561,7 @@ def test_facts_are_about_the_group_that_was_clicked_and_then_of_the_layer_again(
     facts = page.locator(".rw-tree-facts")
     assert facts.inner_text().split("\n")[:2] == ["conv4", "8 layers · 28 × 28 × 512"]
     page.get_by_role("searchbox").focus()
-    assert facts.inner_text().split("\n")[0] == OUT
+    assert facts.inner_text().split("\n")[0] == "conv4_block1_out"
 
 
 HOSTILE = [
