@@ -1,6 +1,6 @@
-"""How long until there are new pixels, in JupyterLab in Chromium? Medians, in milliseconds.
+"""How long until there are new pixels, in JupyterLab in Chromium? Medians.
 
-    python benchmarks/bench_browser.py [--model random] [--steps 200]
+    python benchmarks/bench_browser.py [--model random] [--steps 200] [--layers 500]
 
 Times are taken inside the page: from the event until the first animation frame in which the canvas
 holds the pixels that belong there. So half a display frame, 8 ms at 60 Hz, is waiting in any case.
@@ -9,31 +9,25 @@ holds the pixels that belong there. So half a display frame, 8 ms at 60 Hz, is w
 from __future__ import annotations
 
 import argparse
-import os
 import random
-import statistics
 import sys
-import tempfile
 import time
-from pathlib import Path
-from typing import Any
 
-import nbformat
-from playwright.sync_api import Page
+from in_lab import Traffic, browser_of, opened
+from measure import Row, Times, setting, short, table
 
-TESTS = Path(__file__).parents[1] / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS / "lab")]
-
-from chromium import running_chromium  # noqa: E402
-from explorer_page import ExplorerPage  # noqa: E402
-from lab_driver import Notebook, serving  # noqa: E402
+from explorer_page import ExplorerPage  # isort: skip  # found by in_lab
+from lab_driver import Notebook  # isort: skip
 
 CELL = """
+import skimage
 import resnet_widgets as rw
-explorer = rw.explore(model={model!r}, layer={layer!r})
+explorer = rw.explore(skimage.data.chelsea(), {model!r}, layer={layer!r})
 explorer
 """
 LAYER = "conv2_block3_out"
+# 64 channels of 112 × 112, and 256 channels.
+GRID_LAYER, DRAG_LAYER = "conv1_relu", "conv2_block3_out"
 BUSY = "while True: pass"
 # One layer of each block but the one shown first, whose others the page fetches unasked.
 FIRST_LOOKS = [
@@ -46,23 +40,11 @@ random.Random(0).shuffle(FIRST_LOOKS)
 
 HELPERS = """
 window.bench = (() => {
+  const { frame } = inLab;
   const canvas = () => document.querySelector(".rw-explorer-top canvas[data-shown]");
   const slider = () => document.querySelector(".rw-explorer-main > .rw-slider [role=slider]");
-  /** The time of the next frame, once all that is drawn in it has been drawn. */
-  const frame = () => new Promise((done) => requestAnimationFrame(() => {
-    const time = performance.now();
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => done(time);
-    port2.postMessage(null);
-  }));
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-  function look() {
-    const { width, height } = canvas();
-    const { data } = canvas().getContext("2d").getImageData(0, 0, width, height);
-    let hash = width;
-    for (const pixel of new Uint32Array(data.buffer)) hash = (Math.imul(hash, 31) + pixel) | 0;
-    return hash;
-  }
+  const look = () => inLab.look(canvas());
   const press = (key) => slider().dispatchEvent(
     new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
   const channel = () => slider().getAttribute("aria-valuetext").split(" ")[1];
@@ -102,8 +84,12 @@ window.bench = (() => {
 
   /** Milliseconds from a click in the tree until the pixels of that layer stay. */
   async function pick(layer) {
-    const row = [...document.querySelectorAll(".rw-explorer [role=treeitem]")]
-      .find((one) => one.title.split("\\n")[0] === layer);
+    // Only rows that can be seen are there; the search brings this one into sight.
+    const field = document.querySelector(".rw-explorer-tree input");
+    field.value = layer;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    const row = document.querySelector(`.rw-explorer [role=treeitem][data-name="${layer}"]`);
+    await frame();
     const start = performance.now();
     row.click();
     const seen = [];
@@ -115,13 +101,7 @@ window.bench = (() => {
     return seen.find(([, hash]) => hash === last)[0];
   }
   const grid = () => document.querySelector(".rw-explorer .rw-sheet .rw-cells");
-  const sheet = () => {
-    const { width, height } = grid();
-    const { data } = grid().getContext("2d").getImageData(0, 0, width, height);
-    let hash = width;
-    for (const pixel of new Uint32Array(data.buffer)) hash = (Math.imul(hash, 31) + pixel) | 0;
-    return hash;
-  };
+  const sheet = () => inLab.look(grid());
   /** Milliseconds that the page is busy with a change and the frame that draws it. What `look`
    * costs does not count; `times` that changed nothing on the sheet are left out. */
   async function busy(change, times) {
@@ -191,7 +171,7 @@ window.bench = (() => {
     const shown = canvas().dataset.shown.split("#")[1];
     return [times, late, shown, slider().getAttribute("aria-valuenow")];
   }
-  return { learn, walk, pick, frame, channel, rescale, resort, drag };
+  return { learn, walk, pick, channel, rescale, resort, drag };
 })();
 """
 
@@ -200,187 +180,130 @@ GRID_LAYER, DRAG_LAYER = "conv1_relu", "conv2_block3_out"
 LAYER_CHANGES = 500
 
 
-# Counted inside the page: Playwright's own events would copy every frame to this process.
-COUNT_TRAFFIC = """
-window.traffic = { messages: 0, bytes: 0, pixels: 0 };
-window.WebSocket = class extends WebSocket {
-  constructor(...options) {
-    super(...options);
-    this.addEventListener("message", ({ data }) => this.count(data));
-  }
-  send(data) {
-    this.count(data);
-    super.send(data);
-  }
-  count(data) {
-    const buffer = data.buffer ?? data;
-    traffic.messages += 1;
-    traffic.bytes += buffer.byteLength ?? data.length;
-    // Jupyter's own framing: the number of offsets first; six of them are for the message.
-    if (buffer.byteLength) traffic.pixels += new DataView(buffer).getUint32(0, true) > 6;
-  }
-};
-"""
+class Bench:
+    """The explorer in its page, and what was measured there."""
 
+    def __init__(self, notebook: Notebook, traffic: Traffic) -> None:
+        self.notebook, self.page, self.traffic = notebook, notebook.page, traffic
+        self.explorer = ExplorerPage(notebook)
+        self.rows: list[Row] = []
 
-class Traffic:
-    """What the page and its kernel say to each other."""
+    def note(self, title: str, times: list[float], target: str = "") -> None:
+        found = Times()
+        for taken in times:
+            found.add(title, taken)
+        self.rows.append(found.row(f"{title} ({len(times)})", title, target=target))
 
-    def __init__(self, page: Page) -> None:
-        self._page = page
-        page.add_init_script(COUNT_TRAFFIC)
-
-    @property
-    def so_far(self) -> list[int]:
-        """Messages, bytes, messages with pixels, both ways."""
-        return self._page.evaluate("[traffic.messages, traffic.bytes, traffic.pixels]")
-
-    def wait_until_quiet(self) -> None:
-        """Returns once nothing has been said for a second."""
-        before = None
-        while before != self.so_far:
-            before = self.so_far
-            self._page.wait_for_timeout(1000)
-
-
-def summary(times: list[float]) -> tuple[str, str]:
-    ordered = sorted(times)
-    p95 = ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
-    return f"{statistics.median(ordered):.1f}", f"{p95:.1f}"
-
-
-def measure(notebook: Notebook, traffic: Traffic, steps: int) -> list[tuple[str, str, str, str]]:
-    page, explorer = notebook.page, ExplorerPage(notebook)
-    rows = []
-
-    def row(title: str, times: list[float], target: str) -> None:
-        rows.append((f"{title} ({len(times)})", *summary(times), target))
-
-    start = time.perf_counter()
-    notebook.run_all()
-    explorer.wait_until_shown(LAYER)
-    first = 1000 * (time.perf_counter() - start)
-    rows.append(("cell run → first map, TensorFlow loaded on the way", f"{first:.0f}", "", ""))
-
-    page.evaluate(HELPERS)
-    traffic.wait_until_quiet()
-    looks = page.evaluate("(steps) => bench.learn(steps)", steps)
-    traffic.wait_until_quiet()
-    before = traffic.so_far
-    row("slider step", page.evaluate("(looks) => bench.walk(looks)", looks), "≤ 16.7, p95 ≤ 33")
-    traffic.wait_until_quiet()
-    messages, size, pixels = (b - a for a, b in zip(before, traffic.so_far, strict=True))
-    notebook.start(BUSY)
-    row(
-        "slider step, kernel busy",
-        page.evaluate("(looks) => bench.walk(looks)", looks),
-        "≤ 16.7, p95 ≤ 33",
-    )
-    assert notebook.is_running
-    notebook.interrupt()
-    rows.append(("messages a step, both ways", f"{messages / steps:.1f}", "", ""))
-    rows.append(("bytes a step, both ways", f"{size / steps:.0f}", "", ""))
-    rows.append(("messages with pixels, in all steps", str(pixels), "", "0"))
-
-    page.locator(".rw-explorer-tree input").fill("conv")
-    page.evaluate("() => bench.frame()")
-
-    def pick_all(layers: list[str]) -> list[float]:
+    def pick_all(self, layers: list[str]) -> list[float]:
         times = []
         for layer in layers:
-            traffic.wait_until_quiet()
-            times.append(page.evaluate("(layer) => bench.pick(layer)", layer))
+            self.traffic.wait_until_quiet()
+            times.append(self.page.evaluate("(layer) => bench.pick(layer)", layer))
         return times
 
-    row("pick a layer, first look at it", pick_all(FIRST_LOOKS), "≤ 150")
-    row("pick a layer, page has it", pick_all(FIRST_LOOKS), "≤ 33")
-    times = []
-    for layer in FIRST_LOOKS:
+    def slider(self, steps: int) -> None:
+        page, traffic = self.page, self.traffic
+        looks = page.evaluate("(steps) => bench.learn(steps)", steps)
         traffic.wait_until_quiet()
-        notebook.evaluate("explorer.store.forget()")
+        before = traffic.so_far
+        self.note("slider step", page.evaluate("(looks) => bench.walk(looks)", looks), "≤ 16.7")
         traffic.wait_until_quiet()
-        times += pick_all([layer])
-    row("pick a layer, kernel has it", times, "≤ 150")
+        sent = {name: count - before[name] for name, count in traffic.so_far.items()}
+        self.notebook.start(BUSY)
+        times = page.evaluate("(looks) => bench.walk(looks)", looks)
+        self.note("slider step, kernel busy", times, "≤ 16.7")
+        assert self.notebook.is_running
+        self.notebook.interrupt()
+        self.rows += [
+            Row("… messages a step, both ways", short(sent["messages"] / steps)),
+            Row("… bytes a step, both ways", short(sent["bytes"] / steps)),
+            Row("… messages with pixels, in all steps", str(sent["pixels"]), target="0"),
+        ]
 
-    notebook.start("import skimage\nexplorer.image = skimage.data.astronaut()")
-    traffic.wait_until_quiet()
-    row("pick a layer, kernel computes it", pick_all(FIRST_LOOKS), "≤ 150")
+    def layers(self) -> None:
+        self.note("pick a layer, first look at it", self.pick_all(FIRST_LOOKS), "≤ 100")
+        self.note("pick a layer, page has it", self.pick_all(FIRST_LOOKS), "≤ 33")
+        times = []
+        for layer in FIRST_LOOKS:
+            self.notebook.evaluate("explorer.store.forget()")
+            times += self.pick_all([layer])
+        self.note("pick a layer, kernel has it", times, "≤ 100")
+        self.notebook.start("explorer.image = skimage.data.astronaut()")
+        self.traffic.wait_until_quiet()
+        self.note("pick a layer, kernel computes it", self.pick_all(FIRST_LOOKS), "≤ 100")
 
-    rows += measure_drawing(page, traffic, row)
-    saved = notebook.save()
-    start = time.perf_counter()
-    page.reload()
-    explorer.wait_until_shown(FIRST_LOOKS[-1])
-    back = 1000 * (time.perf_counter() - start)
-    rows.append(("page reload → map, JupyterLab's start included", f"{back:.0f}", "", ""))
-    rows.append(("saved notebook, kB", f"{saved / 1000:.1f}", "", "< 200"))
-    return rows
+    def drawing(self) -> None:
+        """What the page does by itself: the grid, and a drag."""
+        page = self.page
+        self.pick_all([GRID_LAYER])
+        largest = self.traffic.so_far["largest"] / 1000
+        self.rows.append(Row("… largest message so far, kB", short(largest), target="≤ 810"))
+        self.traffic.wait_until_quiet()
+        times = page.evaluate("() => bench.rescale(60)")
+        self.note("grid of 64 × 112², other scale", times, "≤ 16")
+        self.note("grid of 64 × 112², other order", page.evaluate("() => bench.resort(60)"), "≤ 50")
+        self.pick_all([DRAG_LAYER])
+        self.traffic.wait_until_quiet()
+        times, late, shown, last = page.evaluate("() => bench.drag(256)")
+        assert (last, shown) == ("255", page.evaluate("() => bench.channel()")), (last, shown)
+        self.note("drag over 256 channels, from frame to frame", times, "≤ 16.7")
+        self.rows.append(Row("… frames in which the map was not there yet", str(late), target="0"))
 
+    def heap(self, count: int) -> None:
+        """The page's memory over many layers."""
+        session = self.page.context.new_cdp_session(self.page)
 
-def measure_drawing(page: Page, traffic: Traffic, row: Any) -> list[tuple[str, str, str, str]]:
-    """What the page does by itself: the grid, a drag, and its memory over many layers."""
-    page.evaluate("(layer) => bench.pick(layer)", GRID_LAYER)
-    traffic.wait_until_quiet()
-    row("grid of 64 × 112², other scale", page.evaluate("() => bench.rescale(60)"), "≤ 16")
-    row("grid of 64 × 112², other order", page.evaluate("() => bench.resort(60)"), "≤ 50")
-    page.evaluate("(layer) => bench.pick(layer)", DRAG_LAYER)
-    traffic.wait_until_quiet()
-    times, late, shown, last = page.evaluate("() => bench.drag(256)")
-    row("drag over 256 channels, from frame to frame", times, "≤ 16.7")
-    rows = [("… frames in which the map was not there yet", str(late), "", "0")]
-    assert (last, shown) == ("255", page.evaluate("() => bench.channel()")), (last, shown)
+        def used() -> float:
+            session.send("HeapProfiler.collectGarbage")
+            return session.send("Runtime.getHeapUsage")["usedSize"] / 1e6
 
-    session = page.context.new_cdp_session(page)
+        def walk(count: int) -> None:
+            for i in range(count):
+                layer = FIRST_LOOKS[i % len(FIRST_LOOKS)]
+                self.page.evaluate("(layer) => bench.pick(layer)", layer)
 
-    def heap() -> float:
-        session.send("HeapProfiler.collectGarbage")
-        return session.send("Runtime.getHeapUsage")["usedSize"] / 1e6
+        walk(2 * len(FIRST_LOOKS))
+        before = used()
+        walk(count)
+        title = f"page heap, more after {count} layers than {before:.0f}, MB"
+        self.rows.append(Row(title, f"{used() - before:+.1f}", target="flat"))
 
-    def walk(count: int) -> None:
-        for i in range(count):
-            layer = FIRST_LOOKS[i % len(FIRST_LOOKS)]
-            page.evaluate("(layer) => bench.pick(layer)", layer)
-
-    walk(len(FIRST_LOOKS))
-    before = heap()
-    walk(LAYER_CHANGES)
-    after = heap()
-    title = f"page heap before → after {LAYER_CHANGES} layers, MB"
-    rows.append((title, f"{before:.1f}", f"{after:.1f}", "flat"))
-    return rows
+    def run(self, steps: int, layers: int) -> None:
+        start = time.perf_counter()
+        self.notebook.run_all()
+        self.explorer.wait_until_shown(LAYER)
+        first = 1000 * (time.perf_counter() - start)
+        self.rows.append(Row("cell run → first map, TensorFlow loaded on the way", short(first)))
+        self.page.evaluate(HELPERS)
+        self.traffic.wait_until_quiet()
+        self.slider(steps)
+        self.layers()
+        self.drawing()
+        self.heap(layers)
+        shown = self.explorer.shown[0]
+        saved = self.notebook.save()
+        start = time.perf_counter()
+        self.page.reload()
+        self.explorer.wait_until_shown(shown)
+        back = 1000 * (time.perf_counter() - start)
+        self.rows.append(Row("page reload → map, JupyterLab's start included", short(back)))
+        self.rows.append(Row("saved notebook, kB", short(saved / 1000), target="< 200"))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="random", help="what load_model takes")
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=200, help="of the slider")
+    parser.add_argument("--layers", type=int, default=500, help="changes, for the page's memory")
     arguments = parser.parse_args()
-
-    cell = nbformat.v4.new_code_cell(CELL.format(model=arguments.model, layer=LAYER))
-    content = nbformat.v4.new_notebook(
-        cells=[cell], metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        root, home = Path(folder, "notebooks"), Path(folder, "jupyter")
-        root.mkdir()
-        home.mkdir()
-        nbformat.write(content, root / "bench.ipynb")
-        with serving(root, home) as server, running_chromium() as chromium:
-            page = chromium.new_page(viewport={"width": 1400, "height": 1000})
-            page.set_default_timeout(120_000)
-            traffic = Traffic(page)
-            rows = measure(Notebook(server, page, "bench.ipynb"), traffic, arguments.steps)
-            version = chromium.version
-
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    print(
-        f"{arguments.model} ResNet50, Chromium {version}, {os.cpu_count()} cores, load {load:.1f}."
-    )
-    print()
-    print(f"| {'what (how often)':52} | {'median':>7} | {'p95':>6} | target           |")
-    print(f"|{'-' * 54}|{'-' * 8}:|{'-' * 7}:|{'-' * 18}|")
-    for title, median, p95, target in rows:
-        print(f"| {title:52} | {median:>7} | {p95:>6} | {target:16} |")
+    cell = CELL.format(model=arguments.model, layer=LAYER)
+    with opened([cell], 1400, 1000) as (notebook, traffic):
+        bench = Bench(notebook, traffic)
+        bench.run(arguments.steps, arguments.layers)
+        version = browser_of(notebook)
+    print(f"{arguments.model} ResNet50 in {version}; behind each name how often it was measured.")
+    print(setting("jupyterlab", "anywidget"), end="\n\n")
+    print(table(bench.rows))
     return 0
 
 

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import sys
-import time
 from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -21,17 +19,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import tensorflow as tf
+from measure import Times, setting, table
 
 import resnet_widgets as rw
 from resnet_widgets.explain import Mute, grad_cam
 
 LAYERS = ("conv2_block3_out", "conv3_block4_out", "conv4_block6_out", "conv5_block3_out")
-
-
-def milliseconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    return 1000 * (time.perf_counter() - start)
 
 
 def rest_of(model: keras.Model, layer: str) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -80,43 +73,36 @@ def main() -> int:
     rest = {layer: rest_of(model, layer) for layer in LAYERS}
     scratch = {layer: cam_from_scratch(model, layer, size) for layer in LAYERS}
     values = {layer: tf.constant(cache.activation(photo, layer)[None]) for layer in LAYERS}
-    times: dict[str, list[float]] = {}
-    channel = 0
-
-    def note(name: str, run: Callable[[], object]) -> None:
-        times.setdefault(name, []).append(milliseconds(run))
-
-    def mute(layer: str) -> object:
-        # Another channel each time: an edit that was made before is in the cache.
-        return cache.run(photo, [Mute(layer, channel)])
-
+    times = Times()
     for turn in range(arguments.runs + 1):
         if turn == 1:
-            times.clear()  # the first turn was traced
-        note("forward", lambda: np.asarray(forward(x)))
+            times = Times()  # the first turn was traced
+        times.note("forward", lambda: np.asarray(forward(x)))
         for layer in LAYERS:
-            channel = turn
-            note(f"rest {layer}", lambda layer=layer: np.asarray(rest[layer](values[layer])))
-            note(f"mute {layer}", lambda layer=layer: mute(layer))
-            note(f"cam {layer}", lambda layer=layer: grad_cam(cache, photo, layer, 0).map)
-            note(f"scratch {layer}", lambda layer=layer: np.asarray(scratch[layer](x)))
+            # Another channel each time: an edit that was made before is in the cache.
+            edit = [Mute(layer, turn)]
+            value = values[layer]
+            times.note(f"rest {layer}", lambda r=rest[layer], v=value: np.asarray(r(v)))
+            times.note(f"mute {layer}", lambda edit=edit: cache.run(photo, edit))
+            times.note(f"scratch {layer}", lambda run=scratch[layer]: np.asarray(run(x)))
+            times.note(f"cam {layer}", lambda at=layer: grad_cam(cache, photo, at, 0).map)
 
-    median = {name: statistics.median(found) for name, found in times.items()}
-    whole = median["forward"]
-    versions = (
-        f"Python {sys.version.split()[0]}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
-    )
-    print(f"{cache.about.title}, {size[0]}×{size[1]}, {os.cpu_count()} cores. {versions}.")
-    print(f"Medians of {arguments.runs} runs; a plain forward takes {whole:.1f} ms.\n")
-    print("| layer              | rest, share | mute, share | mute / rest | CAM / from scratch |")
-    print("|--------------------|------------:|------------:|------------:|-------------------:|")
+    rows = [times.row("plain forward", "forward", "forward")]
     for layer in LAYERS:
-        rest_share, share = median[f"rest {layer}"] / whole, median[f"mute {layer}"] / whole
-        cam = median[f"cam {layer}"] / median[f"scratch {layer}"]
-        print(
-            f"| {layer:18} | {100 * rest_share:9.1f} % | {100 * share:9.1f} % "
-            f"| {share / rest_share:11.2f} | {cam:18.2f} |"
-        )
+        rows += [
+            times.row(f"what comes after {layer}", f"rest {layer}", "forward"),
+            times.row("… with a channel muted, for each of that", f"mute {layer}", f"rest {layer}",
+                      "≤ 1.1 ×"),
+        ]  # fmt: skip
+    for layer in LAYERS:
+        rows += [
+            times.row(f"Grad-CAM at {layer}, from the photo", f"scratch {layer}", "forward"),
+            times.row("… from the cache, for each of that", f"cam {layer}", f"scratch {layer}",
+                      "< 1 ×"),
+        ]  # fmt: skip
+    print(f"{cache.about.title}, {size[0]} × {size[1]} pixels, medians of {arguments.runs} runs.")
+    print(setting(), end="\n\n")
+    print(table(rows))
     return 0
 
 

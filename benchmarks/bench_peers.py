@@ -12,18 +12,11 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
-import tempfile
-from pathlib import Path
 
-import nbformat
-from bench_browser import Traffic
+from in_lab import Traffic, browser_of, opened
 from measure import Row, Times, setting, table
 
-TESTS = Path(__file__).parents[1] / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS / "lab")]
-
-from chromium import running_chromium  # noqa: E402
-from lab_driver import Notebook, serving  # noqa: E402
+from lab_driver import Notebook  # isort: skip  # found by in_lab
 
 LAYER = "conv2_block3_out"
 PRELUDE = f"""
@@ -125,21 +118,13 @@ display(chooser2, map2)
 
 HELPERS = """
 window.peers = (() => {
-  const frame = () => new Promise((done) => requestAnimationFrame(() => {
-    const time = performance.now();
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => done(time);
-    port2.postMessage(null);
-  }));
+  const { frame } = inLab;
   const cellAt = (index) => document.querySelectorAll(".jp-CodeCell")[index];
   function look(cell) {
     const node = cell.querySelector("canvas.rw-cells, .jupyter-matplotlib canvas, img");
     if (!node) return "";
     if (node.tagName === "IMG") return node.complete && node.naturalWidth ? node.src : "";
-    const { data } = node.getContext("2d").getImageData(0, 0, node.width, node.height);
-    let hash = node.width;
-    for (const pixel of new Uint32Array(data.buffer)) hash = (Math.imul(hash, 31) + pixel) | 0;
-    return String(hash);
+    return String(inLab.look(node));
   }
   /** Milliseconds until the cell's picture is another one, and stays so for three frames. */
   async function until(cell, before, start) {
@@ -190,13 +175,13 @@ def measure(notebook: Notebook, traffic: Traffic, steps: int, sliders: list[str]
         for turn in range(turns + 1):
             for offset, name in enumerate(names):
                 traffic.wait_until_quiet()
-                before = traffic.so_far[1]
+                before = traffic.so_far["bytes"]
                 taken = page.evaluate(run, [first + offset, turn + 1])
                 traffic.wait_until_quiet()
                 # The first turn of each warms it up.
                 if turn:
                     times.add(kind + name, taken)
-                    sizes.add(kind + name, (traffic.so_far[1] - before) / 1000)
+                    sizes.add(kind + name, (traffic.so_far["bytes"] - before) / 1000)
 
     take_turns("slider: ", sliders, 1, "([index]) => peers.step(index)", steps)
     take_turns("layer: ", list(LAYERS), 1 + len(sliders),
@@ -219,27 +204,14 @@ def main() -> int:
 
     sources = [PRELUDE.replace("MODEL", repr(arguments.model))]
     sources += [SLIDERS[name] for name in sliders] + list(LAYERS.values())
-    content = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source) for source in sources],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        root, home = Path(folder, "notebooks"), Path(folder, "jupyter")
-        root.mkdir()
-        home.mkdir()
-        nbformat.write(content, root / "peers.ipynb")
-        with serving(root, home) as server, running_chromium() as chromium:
-            # Tall enough for all cells: a notebook does not draw what is far out of sight.
-            page = chromium.new_page(viewport={"width": 1200, "height": 6000})
-            page.set_default_timeout(120_000)
-            traffic = Traffic(page)
-            notebook = Notebook(server, page, "peers.ipynb")
-            rows = measure(notebook, traffic, arguments.steps, sliders)
-            version = chromium.version
-    print(f"{arguments.model} ResNet50, Chromium {version}, medians of {arguments.steps} steps;")
+    # Tall enough for all cells: a notebook does not draw what is far out of sight.
+    with opened(sources, 1200, 6000) as (notebook, traffic):
+        rows = measure(notebook, traffic, arguments.steps, sliders)
+        version = browser_of(notebook)
+    print(f"{arguments.model} ResNet50 in {version}, medians of {arguments.steps} steps;")
     print("the last column is what a step sends over the wire, both ways.")
     print(setting("jupyterlab", "ipywidgets", "matplotlib", "ipympl"), end="\n\n")
-    print(table(rows).replace("| target ", "| traffic"))
+    print(table(rows, last="traffic"))
     return 0
 
 

@@ -60,23 +60,30 @@ class Times:
             ratio = f"{share:.2f} ×" if share > 0.2 else f"1 / {1 / share:.0f}"
         elif base:
             ratio = "1"
-        spread = f"{_short(min(values))}–{_short(max(values))}"
-        return Row(what, _short(self.median(name)), spread, ratio, target)
+        spread = f"{short(_share(values, 0.05))}–{short(_share(values, 0.95))}"
+        return Row(what, short(self.median(name)), spread, ratio, target)
 
 
-def _short(value: float) -> str:
+def _share(values: list[float], share: float) -> float:
+    """The value that this share of all values is not above."""
+    ordered = sorted(values)
+    return ordered[round(share * (len(ordered) - 1))]
+
+
+def short(value: float) -> str:
+    """Three digits, or one behind the point."""
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
-def table(rows: Iterable[Row], unit: str = "ms") -> str:
+def table(rows: Iterable[Row], unit: str = "ms", last: str = "target") -> str:
     """A Markdown table; columns that are empty throughout are left out."""
-    heads = Row("what", unit, "min–max", "ratio", "target")
+    heads = Row("what", unit, "5–95 %", "ratio", last)
     columns = [
         column
         for column in zip(heads, *rows, strict=True)
         if any(column[1:]) or column[0] in ("what", unit)
     ]
-    right = {unit, "min–max", "ratio"}
+    right = {unit, "5–95 %", "ratio"}
     widths = [max(map(len, column)) for column in columns]
     lines = [
         "| " + " | ".join(

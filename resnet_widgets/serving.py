@@ -16,6 +16,8 @@ from .photos import Photos
 
 # Largest activation, in bytes, that is turned into a frame in the thread that the page waits for.
 _MAX_AT_ONCE = 4 * 2**20
+# Planes of more bytes than this travel reduced; the page asks for the whole one that it shows.
+_MOST_BYTES = 4 * 2**20
 
 
 class Serving:
@@ -29,10 +31,8 @@ class Serving:
         image, path = self._find(photo, layer)
         activation = self._cached(image, path)
         if activation is not None and activation.nbytes <= _MAX_AT_ONCE:
-            return Frame.from_activation(activation, layer=path)
-        return self._worker.submit(
-            lambda task: Frame.from_activation(self._compute(image, path), layer=path)
-        )
+            return self._frame(activation, path)
+        return self._worker.submit(lambda task: self._frame(self._compute(image, path), path))
 
     def exact(self, photo: str, layer: str) -> np.ndarray | Future[np.ndarray]:
         """The activation whose numbers the page asks for."""
@@ -67,6 +67,9 @@ class Serving:
         shown.update(memory={"nbytes": info.nbytes, "max_bytes": info.max_bytes})
         # The input is there without being computed.
         shown.tree.update(cached=sorted({cache.layers[0].path} | cache.cached(photo.image)))
+
+    def _frame(self, activation: np.ndarray, path: str) -> Frame:
+        return Frame.from_activation(activation, layer=path, most_bytes=_MOST_BYTES)
 
     def _find(self, photo: str, layer: str) -> tuple[InputImage | EditedRun, str]:
         """The photo and the layer that the page means."""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import resnet_widgets as rw
+from resnet_widgets import serving
 from resnet_widgets.engine.activations import ActivationCache
 from resnet_widgets.engine.images import ImageError
 from resnet_widgets.widgets._base import Widget
@@ -140,6 +141,14 @@ def test_frames_are_the_activations(make):
     assert header["shape"] == [8, 8, 6]
     expected = rw.Frame.from_activation(explorer.cache.activation(PHOTO, "conv3_block1_1_conv"))
     assert bytes(buffers[0]) == expected.to_message()[1]
+
+
+def test_a_large_frame_travels_reduced(make, monkeypatch):
+    explorer = done(make())
+    monkeypatch.setattr(serving, "_MOST_BYTES", 32 * 32 * 6 - 1)
+    header, [buffer] = ask(explorer, "conv1_relu")
+    assert (header["shape"], header["reduction"]) == ([32, 32, 6], 2)
+    assert len(buffer) == 6 * (16 + 16 * 16)
 
 
 def test_layers_in_the_cache_are_answered_without_the_worker(make, monkeypatch):

@@ -72,6 +72,38 @@ def test_extreme_ranges_use_all_codes(low, high):
     assert 0 < codes[1] < 252
 
 
+@pytest.mark.parametrize(("most", "side"), [(None, 1), (420, 1), (419, 2), (144, 2), (143, 3)])
+def test_a_large_frame_holds_the_means_of_squares_and_the_statistics_of_all_cells(
+    activation, most, side
+):
+    frame = Frame.from_activation(activation, most_bytes=most)
+    assert (frame.shape, frame.reduction) == ((5, 7, 12), side)
+    whole = Frame.from_activation(activation)
+    for name in ("low", "high", "strength", "zeros"):
+        np.testing.assert_array_equal(getattr(frame, name), getattr(whole, name))
+    down, across = range(0, 5, side), range(0, 7, side)
+    means = np.array(
+        [[activation[y : y + side, x : x + side].mean((0, 1)) for x in across] for y in down]
+    ).transpose(2, 0, 1)
+    assert frame.data.shape == means.shape
+    step = (frame.high - frame.low)[:, None, None] / 252
+    assert np.all(np.abs(decode(frame) - means) <= 0.5001 * step)
+    assert frame.to_message()[0]["reduction"] == side
+
+
+def test_a_square_with_a_cell_that_is_no_number_has_no_mean_and_the_largest_have_one():
+    array = np.full((2, 8, 1), 3e38, np.float32)
+    array[0, 2:6, 0] = [np.nan, 1, np.inf, -np.inf]
+    array[1, 6, 0] = -np.inf
+    array[0, 1, 0] = -3e38
+    frame = Frame.from_activation(array, most_bytes=4)
+    np.testing.assert_array_equal(frame.data.ravel(), [189, 255, 255, 253])
+
+
+def test_even_one_cell_a_channel_may_be_more_than_asked_for():
+    assert Frame.from_activation(np.ones((3, 3, 8)), most_bytes=4).data.shape == (8, 1, 1)
+
+
 def test_a_vector_has_planes_of_one_cell_and_exact_strength():
     vector = np.array([0.1, 0.0, -2.5], np.float32)
     frame = Frame.from_activation(vector)
@@ -83,7 +115,7 @@ def test_a_vector_has_planes_of_one_cell_and_exact_strength():
 def test_message_is_four_rows_of_floats_then_the_planes(activation):
     frame = Frame.from_activation(activation, layer="a/b")
     header, buffer = frame.to_message()
-    assert header == {"layer": "a/b", "shape": [5, 7, 12]}
+    assert header == {"layer": "a/b", "shape": [5, 7, 12], "reduction": 1}
     head = np.frombuffer(buffer, "<f4", count=4 * 12).reshape(4, 12)
     np.testing.assert_array_equal(head, [frame.low, frame.high, frame.strength, frame.zeros])
     np.testing.assert_array_equal(

@@ -88,6 +88,7 @@ class TestFrameStore:
             "photo": "cat",
             "layer": "conv",
             "shape": [2, 2, 3],
+            "reduction": 1,
         }
         assert bytes(buffer) == FRAME.to_message()[1]
         assert asked == [("cat", "conv")]
@@ -229,6 +230,27 @@ class TestFrameStore:
         assert comm.sent == []
         comm.page_sends(cells(*[[0, 0, 1, 1]] * 32))
         assert len(comm.sent) == 32
+
+    def test_a_plane_is_answered_with_every_cell_of_it_as_in_a_whole_frame(self):
+        array = np.random.default_rng(0).normal(size=(4, 5, 3)).astype(np.float32)
+        looks = []
+        store = FrameStore(
+            lambda photo, layer: FRAME, exact=lambda *names: looks.append(names) or array
+        )
+        comm = StubComm(store)
+        comm.page_sends({"kind": "planes", "planes": [want(7, channel=1), want(8, channel=3)]})
+        [(content, [buffer]), (refused, _)] = messages(comm)
+        assert content == {"kind": "plane", "id": 7, "photo": "cat", "layer": "conv", "channel": 1}
+        assert bytes(buffer) == Frame.from_activation(array).data[1].tobytes()
+        assert (refused["kind"], refused["id"], refused["channel"]) == ("error", 8, 3)
+        assert looks == [("cat", "conv")]
+
+    @pytest.mark.parametrize("channel", [-1, True, 1.0, "1", None])
+    def test_what_is_no_channel_is_ignored(self, channel):
+        comm = StubComm(FrameStore(lambda photo, layer: FRAME, exact=lambda *_: np.ones((1, 1, 9))))
+        comm.page_sends({"kind": "planes", "planes": [want(channel=channel)]})
+        comm.page_sends({"kind": "planes", "planes": [want(block=[0, 0, 1, 1])]})
+        assert comm.sent == []
 
     @pytest.mark.parametrize("block", [[0, 0, 6, 1], [0, 0, 1, 5]])
     def test_cells_that_are_not_there_are_an_error(self, block):

@@ -7,6 +7,7 @@ import { pinPanel } from "./pins.js";
 import { becomeRoot, element, errorLine, followFrame, onChange } from "./shared.js";
 import { valuePanel } from "./value_panel.js";
 import { vectorBars } from "./vector_bars.js";
+import { reductionNote } from "./whole_planes.js";
 
 /**
  * The two ends of the line above the map.
@@ -21,7 +22,9 @@ export function titleOf(model, frame) {
   if (model.get("mode") === "grid") {
     const order = model.get("order");
     const name = order === "similarity" ? `like ch ${model.get("reference")}` : ORDER_NAMES[order];
-    return [`All ${frame.channels} channels`, [order === "index" ? name : `sorted ${name}`]];
+    const sorted = order === "index" ? name : `sorted ${name}`;
+    const note = reductionNote(frame.reduction);
+    return [`All ${frame.channels} channels`, note ? [sorted, `, ${note}`] : [sorted]];
   }
   const channel = Math.min(model.get("channel"), frame.channels - 1);
   return [layer, ["ch ", [String(channel)], ` of ${frame.channels}`]];
@@ -107,7 +110,7 @@ async function renderMap({ model, el, signal, host }) {
     if (now.frame.isVector) bars.show(now.frame);
     else if (model.get("mode") === "grid") sheet.show(now.frame);
     else picture.show(now.frame, now.store);
-    panel.show(now.frame);
+    panel.show(now.frame, now.store);
     pins.show(model.get("mode") === "grid" || !model.get("values") ? null : now.frame, now.store);
   }
 
@@ -135,7 +138,8 @@ export default {
         const panel = valuePanel(model, signal);
         el.append(panel.node);
         await followFrame({ model, host, signal }, (state) => {
-          if (state.state !== "busy") panel.show(state.state === "ready" ? state.frame : null);
+          if (state.state === "ready") panel.show(state.frame, state.store);
+          else if (state.state !== "busy") panel.show(null);
         });
       },
       /**

@@ -1,6 +1,6 @@
 // One channel as a picture: cells, marks, and the cursor that other views share.
 
-import { channelColors, channelMarks, colormapName, colormapTable } from "./colors.js";
+import { channelColors, channelMarks, colormapName, colormapTable, paintTile } from "./colors.js";
 import { cursorCells, readingOf, STEPS } from "./cursor.js";
 import { drawMarks } from "./marks.js";
 import { pinMarks, togglePin, unpin } from "./pins.js";
@@ -8,6 +8,7 @@ import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds } from "./ranges.js";
 import { regionBox, traitBox } from "./region_box.js";
 import { element, formatShort, onChange, oncePerFrame, setTrait } from "./shared.js";
 import { channelNote } from "./value_panel.js";
+import { reductionNote, squareSpans, wholePlanes } from "./whole_planes.js";
 
 /** @typedef {import("./frame_store.js").Frame} Frame */
 
@@ -37,6 +38,7 @@ export function channelPicture(model, signal) {
 
   /** @type {Frame | null} */
   let frame = null;
+  let photo = "";
   /** @type {(photo: string, layer: string, block: number[]) => Float32Array | null} */
   let exact = () => null;
   /** @type {any} */
@@ -69,14 +71,20 @@ export function channelPicture(model, signal) {
       image = context.createImageData(frame.width, frame.height);
     }
     const pixels = new Uint32Array(image.data.buffer);
-    const plane = frame.plane(channel);
-    for (let i = 0; i < plane.length; i++) pixels[i] = colors[plane[i]];
+    const found = whole.of(photo, frame, channel);
+    const { plane, columns, reduction } = found;
+    if (reduction === 1) for (let i = 0; i < plane.length; i++) pixels[i] = colors[plane[i]];
+    else {
+      const spans = [frame.width, frame.height].map((size) => squareSpans(size, reduction));
+      paintTile(pixels, frame.width, 0, 0, spans[0], spans[1], plane, columns, colors);
+    }
     context.putImageData(image, 0, 0);
     cells.dataset.shown = `${frame.layer}#${channel}`;
+    cells.dataset.reduction = String(reduction);
     cells.dispatchEvent(new Event("rw-painted", { bubbles: true }));
 
-    paintMarks(plane, channelMarks(low, high, range));
-    note.textContent = channelNote(frame, channel);
+    paintMarks(found, channelMarks(low, high, range));
+    note.textContent = channelNote(frame, channel) || reductionNote(reduction);
     note.hidden = !note.textContent;
     const text = `from ${formatShort(low)} to ${formatShort(high)}`;
     picture.setAttribute(
@@ -86,9 +94,11 @@ export function channelPicture(model, signal) {
     read();
   }, signal);
 
+  const whole = wholePlanes(paint, signal);
+
   /** Marks are drawn over the cells at screen resolution, because a cell may be one pixel. */
   function paintMarks(
-    /** @type {Uint8Array} */ plane,
+    /** @type {import("./whole_planes.js").Cells} */ { plane, columns, reduction },
     /** @type {(import("./colors.js").Mark | "")[]} */ markOf,
   ) {
     marks.hidden = !plane.some((code) => markOf[code]);
@@ -96,8 +106,10 @@ export function channelPicture(model, signal) {
     marks.width = Math.round(picture.clientWidth * devicePixelRatio);
     marks.height = Math.round(picture.clientHeight * devicePixelRatio);
     const context = /** @type {CanvasRenderingContext2D} */ (marks.getContext("2d"));
-    const rect = { x: 0, y: 0, width: marks.width, height: marks.height };
-    drawMarks(context, rect, plane, frame.width, markOf, colors);
+    // The squares at the far edges may reach beyond them.
+    const width = (marks.width * columns * reduction) / frame.width;
+    const height = (marks.height * (plane.length / columns) * reduction) / frame.height;
+    drawMarks(context, { x: 0, y: 0, width, height }, plane, columns, markOf, colors);
   }
 
   /** The cells under the cursor, or null. */
@@ -206,6 +218,8 @@ export function channelPicture(model, signal) {
      */
     show(next, from) {
       frame = next;
+      photo = model.get("photo");
+      whole.from(from);
       if (from && from !== store) exact = from.cells(read, signal);
       store = from ?? store;
       paint();

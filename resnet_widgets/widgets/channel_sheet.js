@@ -118,8 +118,8 @@ export function channelSheet(model, signal) {
     const [tileWidth, tileHeight] = [layout.tileWidth, layout.tileHeight].map((length) =>
       Math.max(1, Math.floor(length * unit)),
     );
-    const columns = cellSpans(frame.width, tileWidth);
-    const rows = cellSpans(frame.height, tileHeight);
+    const columns = cellSpans(frame.columns, tileWidth);
+    const rows = cellSpans(frame.rows, tileHeight);
     const kinds = channelKinds(frame);
     const last = Math.min(order.length, end * layout.columns);
     for (let position = first * layout.columns; position < last; position++) {
@@ -128,7 +128,7 @@ export function channelSheet(model, signal) {
       const tile = tileOf(position);
       const [x, y] = [px(tile.x), px(tile.y - top)];
       const plane = frame.plane(channel);
-      paintTile(pixels, canvas.width, x, y, columns, rows, plane, frame.width, colors);
+      paintTile(pixels, canvas.width, x, y, columns, rows, plane, frame.columns, colors);
       const rect = { x, y, width: tileWidth, height: tileHeight };
       markTile(signs, rect, channel, range, colors, kinds[channel], unit);
     }
@@ -165,8 +165,8 @@ export function channelSheet(model, signal) {
     const clips = first > 0 || last < TOP_CODE;
     if (!clips && !kind) return;
     const plane = frame.plane(channel);
-    if (rect.width / frame.width >= MARKED_CELL * unit) {
-      drawMarks(context, rect, plane, frame.width, channelMarks(low, high, range), colors);
+    if (rect.width / frame.columns >= MARKED_CELL * unit) {
+      drawMarks(context, rect, plane, frame.columns, channelMarks(low, high, range), colors);
       if (kind !== "odd") drawTileMarks(context, rect, { ...NONE, sign: signOf(kind) }, unit);
       return;
     }

@@ -21,12 +21,12 @@ const ZERO = TOP_CODE / 2;
  * @returns {any} with what a view needs of a `Frame`
  */
 export function differenceFrame(a, b, channel) {
-  const { width, height } = a;
-  const values = new Float64Array(width * height);
+  const { width, height, columns, rows, reduction } = a;
+  const values = new Float64Array(columns * rows);
   let [reach, sum, zeros, finite] = [0, 0, 0, 0];
   for (let i = 0; i < values.length; i++) {
-    const row = Math.floor(i / width);
-    values[i] = a.value(channel, row, i % width) - b.value(channel, row, i % width);
+    const [row, column] = [reduction * Math.floor(i / columns), reduction * (i % columns)];
+    values[i] = a.value(channel, row, column) - b.value(channel, row, column);
     if (!Number.isFinite(values[i])) continue;
     reach = Math.max(reach, Math.abs(values[i]));
     sum += values[i];
@@ -45,6 +45,9 @@ export function differenceFrame(a, b, channel) {
     channels: 1,
     width,
     height,
+    columns,
+    rows,
+    reduction,
     isVector: false,
     low: Float32Array.of(finite ? -reach : NaN),
     high: Float32Array.of(finite ? reach : NaN),
@@ -54,7 +57,7 @@ export function differenceFrame(a, b, channel) {
     recall: (/** @type {string} */ _name, /** @type {unknown} */ _of, /** @type {any} */ make) =>
       make(),
     value: (/** @type {number} */ _, /** @type {number} */ row, /** @type {number} */ column) =>
-      values[row * width + column],
+      values[Math.floor(row / reduction) * columns + Math.floor(column / reduction)],
   };
 }
 

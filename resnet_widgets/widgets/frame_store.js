@@ -1,7 +1,7 @@
 // The page's half of the cache. Views read frames from it; what it lacks it asks the kernel for,
 // once, however many views want it.
 
-import { createCells } from "./exact_cells.js";
+import { createCells, createPlanes } from "./exact_cells.js";
 
 /** Milliseconds after which a want is asked again, in case it was lost on the way, … */
 const AGAIN = 8_000;
@@ -22,16 +22,21 @@ export class Frame {
   /**
    * @param {string} layer
    * @param {number[]} shape `[H, W, C]`, or `[C]` for a vector
-   * @param {DataView} buffer four rows of C float32, then C × H × W bytes
+   * @param {DataView} buffer four rows of C float32, then the bytes of C planes
+   * @param {number} [reduction] cells along a side of the squares whose means the bytes are
    */
-  constructor(layer, shape, buffer) {
+  constructor(layer, shape, buffer, reduction = 1) {
     this.layer = layer;
+    this.reduction = reduction;
     this.shape = shape;
     this.channels = shape[shape.length - 1];
     this.height = shape.length === 3 ? shape[0] : 1;
     this.width = shape.length === 3 ? shape[1] : 1;
+    // Width and height count cells; columns and rows, the bytes of a plane.
+    this.columns = Math.ceil(this.width / reduction);
+    this.rows = Math.ceil(this.height / reduction);
     const head = 16 * this.channels;
-    this.bytes = head + this.channels * this.height * this.width;
+    this.bytes = head + this.channels * this.rows * this.columns;
     if (!(this.bytes > 0) || buffer.byteLength !== this.bytes) {
       throw new Error(
         `The kernel sent a frame of shape ${shape} in ${buffer.byteLength} bytes; expected ${this.bytes}.`,
@@ -78,19 +83,21 @@ export class Frame {
    * @param {number} channel
    */
   plane(channel) {
-    const cells = this.height * this.width;
-    return this.data.subarray(channel * cells, (channel + 1) * cells);
+    const size = this.rows * this.columns;
+    return this.data.subarray(channel * size, (channel + 1) * size);
   }
 
   /**
-   * The number in one cell: exact in a vector, else within 1/504 of the channel's range.
+   * The number in one cell: exact in a vector, else within 1/504 of the channel's range; of a
+   * reduced frame, that of the square it is in.
    * @param {number} channel
    * @param {number} row
    * @param {number} column
    */
   value(channel, row, column) {
     if (this.isVector && Number.isFinite(this.strength[channel])) return this.strength[channel];
-    const code = this.plane(channel)[row * this.width + column];
+    const [down, across] = [row, column].map((at) => Math.floor(at / this.reduction));
+    const code = this.plane(channel)[down * this.columns + across];
     if (code > 252) return [-Infinity, Infinity, NaN][code - 253];
     return this.low[channel] + (code / 252) * (this.high[channel] - this.low[channel]);
   }
@@ -327,7 +334,7 @@ export function createStore({ ask, limit }) {
       if (message.kind === "error") finish(key, new Error(message.message));
       if (message.kind === "frame") {
         try {
-          finish(key, new Frame(message.layer, message.shape, buffers[0]));
+          finish(key, new Frame(message.layer, message.shape, buffers[0], message.reduction));
         } catch (error) {
           finish(key, /** @type {Error} */ (error));
         }
@@ -362,9 +369,11 @@ export default {
       limit: () => model.get("page_bytes"),
     });
     const cells = createCells({ ask: (asked) => model.send({ kind: "cells", cells: asked }) });
+    const planes = createPlanes({ ask: (asked) => model.send({ kind: "planes", planes: asked }) });
     model.on("msg:custom", (/** @type {any} */ message, /** @type {DataView[]} */ buffers) => {
       store.receive(message, buffers);
       cells.receive(message, buffers);
+      planes.receive(message, buffers);
     });
     const { reader, prefetch, peek, onForget } = store;
     return {
@@ -378,6 +387,12 @@ export default {
        * @param {AbortSignal} [signal]
        */
       cells: (tell, signal) => (model.get("has_exact") ? cells.reader(tell, signal) : () => null),
+      /**
+       * The bytes of whole planes for one view of a reduced frame, likewise.
+       * @param {() => void} tell
+       * @param {AbortSignal} [signal]
+       */
+      planes: (tell, signal) => (model.get("has_exact") ? planes.reader(tell, signal) : () => null),
     };
   },
 };

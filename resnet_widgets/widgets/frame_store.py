@@ -16,7 +16,7 @@ from ._base import Widget, message_of, module
 _LONGEST_NAME = 1024
 _LARGEST_ID = 2**53
 # Columns of a StageViewer, pins, the large map and the footer, in one message.
-_MOST_CELLS = 32
+_MOST_PARTS = 32
 
 
 class FrameStore(Widget):
@@ -30,7 +30,8 @@ class FrameStore(Widget):
             `concurrent.futures.Future` of one. What it raises is shown in the widgets that asked.
         exact: Function of `(photo, layer)` that returns the activation itself, `(H, W, C)`, or a
             `concurrent.futures.Future` of it. Then the page shows exact numbers of the cell that is
-            pointed at; without it, numbers from the bytes of a frame, marked ≈.
+            pointed at, and all cells of a channel whose frame is reduced; without it, numbers from
+            the bytes of a frame, marked ≈.
         page_bytes: Frames kept in the page, in bytes. Defaults to 64 MiB.
 
     Attributes:
@@ -95,16 +96,16 @@ class FrameStore(Widget):
         if _is_question(content):
             question = {name: content[name] for name in ("id", "photo", "layer")}
             self._reply(question, _frame_reply, *self._found(self._source, question))
-        elif _are_cells(content) and self._exact is not None:
-            # Cells of one layer are one look at it, however many they are.
+        elif _are_parts(content) and self._exact is not None:
+            name, _, answer = _PARTS[content["kind"]]
+            # Parts of one layer are one look at it, however many they are.
             looks: dict[tuple[str, str], tuple[Any, Exception | None]] = {}
-            for asked in content["cells"]:
-                question = {name: asked[name] for name in ("id", "photo", "layer", "block")}
+            for asked in content[content["kind"]]:
+                question = {key: asked[key] for key in ("id", "photo", "layer", name)}
                 key = question["photo"], question["layer"]
                 if key not in looks:
                     looks[key] = self._found(self._exact, question)
-                reply = functools.partial(_cell_reply, block=question["block"])
-                self._reply(question, reply, *looks[key])
+                self._reply(question, functools.partial(answer, part=question[name]), *looks[key])
 
     def _found(
         self, source: Callable[[str, str], Any], question: dict[str, Any]
@@ -157,16 +158,24 @@ def _frame_reply(frame: Any) -> tuple[dict[str, Any], bytes]:
     return {**header, "kind": "frame"}, buffer
 
 
-def _cell_reply(array: Any, block: list[int]) -> tuple[dict[str, Any], bytes]:
+def _cell_reply(array: Any, part: list[int]) -> tuple[dict[str, Any], bytes]:
     """All channels at one cell, exactly; or their means over a block of cells."""
     values = np.asarray(array)
-    left, top, right, bottom = block
+    left, top, right, bottom = part
     if values.ndim != 3 or bottom > values.shape[0] or right > values.shape[1]:
-        raise ValueError(f"No such cells in an array of shape {values.shape}. Received: {block}")
+        raise ValueError(f"No such cells in an array of shape {values.shape}. Received: {part}")
     cells = values[top:bottom, left:right].reshape(-1, values.shape[2])
     with np.errstate(all="ignore"):  # infinities have no mean
         numbers = cells[0] if len(cells) == 1 else cells.mean(axis=0, dtype=np.float64)
         return {"kind": "cell"}, numbers.astype("<f4").tobytes()
+
+
+def _plane_reply(array: Any, part: int) -> tuple[dict[str, Any], bytes]:
+    """One channel, every cell of it, in the bytes that a frame would have."""
+    values = np.asarray(array)
+    if values.ndim != 3 or part >= values.shape[2]:
+        raise ValueError(f"No such channel in an array of shape {values.shape}. Received: {part}")
+    return {"kind": "plane"}, Frame.from_activation(values[:, :, part : part + 1]).data.tobytes()
 
 
 def _is_question(content: Any) -> bool:
@@ -174,16 +183,17 @@ def _is_question(content: Any) -> bool:
     return isinstance(content, dict) and content.get("kind") == "want" and _names_layer(content)
 
 
-def _are_cells(content: Any) -> bool:
-    """Whether `content` is a well-formed list of questions for cells."""
-    if not isinstance(content, dict) or content.get("kind") != "cells":
+def _are_parts(content: Any) -> bool:
+    """Whether `content` is a well-formed list of questions for cells, or for planes."""
+    kind = content.get("kind") if isinstance(content, dict) else None
+    if kind not in ("cells", "planes"):
         return False
-    cells = content.get("cells")
+    parts, (name, is_part, _) = content.get(kind), _PARTS[kind]
     return (
-        isinstance(cells, list)
-        and len(cells) <= _MOST_CELLS
-        and all(isinstance(cell, dict) and _names_layer(cell) for cell in cells)
-        and all(_is_block(cell.get("block")) for cell in cells)
+        isinstance(parts, list)
+        and len(parts) <= _MOST_PARTS
+        and all(isinstance(part, dict) and _names_layer(part) for part in parts)
+        and all(is_part(part.get(name)) for part in parts)
     )
 
 
@@ -201,3 +211,14 @@ def _is_block(block: Any) -> bool:
         return False
     left, top, right, bottom = block
     return 0 <= left < right and 0 <= top < bottom
+
+
+def _is_channel(channel: Any) -> bool:
+    return type(channel) is int and channel >= 0
+
+
+# What the page asks for parts of an activation: which name says which, what it may be, the answer.
+_PARTS: dict[str, tuple[str, Callable[[Any], bool], Callable[..., Any]]] = {
+    "cells": ("block", _is_block, _cell_reply),
+    "planes": ("channel", _is_channel, _plane_reply),
+}

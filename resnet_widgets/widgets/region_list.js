@@ -26,7 +26,7 @@ function momentsOf(/** @type {Frame} */ frame) {
   return frame.recall("moments", null, () => {
     const mean = new Float64Array(frame.channels).fill(NaN);
     const deviation = new Float64Array(frame.channels).fill(NaN);
-    const cells = frame.width * frame.height;
+    const cells = frame.columns * frame.rows;
     for (let channel = 0; channel < frame.channels; channel++) {
       const plane = frame.plane(channel);
       let [sum, squares, largest] = [0, 0, 0];
@@ -55,11 +55,11 @@ function momentsOf(/** @type {Frame} */ frame) {
 export function regionScores(frame, region) {
   const [x0, y0, x1, y1] = region;
   if (region.length !== 4 || frame.isVector || (x1 - x0) * (y1 - y0) > 1 - 1e-9) return null;
-  const across = shares(x0, x1, frame.width);
-  const down = shares(y0, y1, frame.height);
+  const across = shares(x0, x1, frame.columns);
+  const down = shares(y0, y1, frame.rows);
   const weight =
     across.reduce((sum, share) => sum + share, 0) * down.reduce((sum, share) => sum + share, 0);
-  const rest = frame.width * frame.height - weight;
+  const rest = frame.columns * frame.rows - weight;
   const { mean, deviation } = momentsOf(frame);
   const scores = new Float64Array(frame.channels);
   const inside = new Float64Array(frame.channels);
@@ -67,10 +67,10 @@ export function regionScores(frame, region) {
   for (let channel = 0; channel < frame.channels; channel++) {
     const plane = frame.plane(channel);
     let sum = 0;
-    for (let row = 0; row < frame.height; row++) {
+    for (let row = 0; row < frame.rows; row++) {
       if (down[row] === 0) continue;
-      for (let column = 0; column < frame.width; column++) {
-        sum += down[row] * across[column] * plane[row * frame.width + column];
+      for (let column = 0; column < frame.columns; column++) {
+        sum += down[row] * across[column] * plane[row * frame.columns + column];
       }
     }
     const here = sum / weight;
@@ -149,7 +149,7 @@ export function regionList({ model, map, host, signal }) {
 
   function paint(/** @type {HTMLCanvasElement} */ canvas, /** @type {number} */ channel) {
     if (!frame) return;
-    const { width, height } = frame;
+    const { columns: width, rows: height } = frame;
     const choice = rangeChoice(map);
     const table = colormapTable(colormapName(map.get("colormap"), choice.symmetric));
     const range = colorRange(rangeEnds(frame, choice.clip), channel, choice);

@@ -44,12 +44,12 @@ export function tileLift() {
       const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
       const image = context.createImageData(canvas.width, canvas.height);
       const [columns, rows] = [
-        cellSpans(frame.width, canvas.width),
-        cellSpans(frame.height, canvas.height),
+        cellSpans(frame.columns, canvas.width),
+        cellSpans(frame.rows, canvas.height),
       ];
       const pixels = new Uint32Array(image.data.buffer);
       const plane = frame.plane(channel);
-      paintTile(pixels, canvas.width, 0, 0, columns, rows, plane, frame.width, colors);
+      paintTile(pixels, canvas.width, 0, 0, columns, rows, plane, frame.columns, colors);
       context.putImageData(image, 0, 0);
       name.textContent = `ch ${channel}`;
       facts.textContent = channelFacts(frame, channel);

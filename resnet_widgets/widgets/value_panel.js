@@ -19,6 +19,7 @@ import {
   onChange,
   traitSelect,
 } from "./shared.js";
+import { reductionNote, wholePlanes } from "./whole_planes.js";
 
 const BINS = 42;
 const CLIPS = [0, 0.1, 1, 2, 5];
@@ -155,6 +156,7 @@ export function valuePanel(model, signal) {
 
   /** @type {import("./frame_store.js").Frame | null} */
   let frame = null;
+  let photo = "";
 
   function drawLegend(
     /** @type {[number, number]} */ range,
@@ -177,7 +179,8 @@ export function valuePanel(model, signal) {
     auto.hidden = choice.limits.length !== 2;
   }
 
-  function drawMarks(/** @type {Record<string, number>} */ counts) {
+  /** How many cells are marked, and how; means are no cells to be counted, which `note` says. */
+  function drawMarks(/** @type {Record<string, number>} */ counts, note = "") {
     const items = Object.entries(counts).filter(([, count]) => count > 0);
     marks.replaceChildren(
       ...items.map(([mark, count]) =>
@@ -189,7 +192,8 @@ export function valuePanel(model, signal) {
         ),
       ),
     );
-    marks.hidden = items.length === 0;
+    if (note) marks.append(element("li", { text: `bars: ${note}` }));
+    marks.hidden = items.length === 0 && !note;
   }
 
   function drawVector(/** @type {import("./frame_store.js").Frame} */ vector) {
@@ -219,11 +223,14 @@ export function valuePanel(model, signal) {
     const range = colorRange(ends, channel, choice);
     const full = rangeEnds(frame, 0).all;
     const [from, to] = [frame.low[channel], frame.high[channel]];
-    const plane = frame.plane(channel);
+    const { plane, reduction } = grid
+      ? { plane: frame.plane(channel), reduction: frame.reduction }
+      : whole.of(photo, frame, channel);
+    const note = reductionNote(reduction);
     share.textContent =
       channelNote(frame, channel) || `share of zeros ${formatShare(frame.zeros[channel])}`;
     drawLegend(range, choice);
-    drawMarks(grid ? {} : countMarks(plane, channelMarks(from, to, range)));
+    drawMarks(grid || note ? {} : countMarks(plane, channelMarks(from, to, range)), note);
     // A sheet has one histogram only, that of the layer.
     const shown = grid && !sharesRange(choice) ? full : range;
     const axis = chart.axis(axisOf(grid ? full : [from, to], shown));
@@ -239,14 +246,20 @@ export function valuePanel(model, signal) {
     });
   }
 
+  const whole = wholePlanes(draw, signal);
   auto.addEventListener("click", () => chooseRange(model, {}), { signal });
   onChange(model, ["channel", "mode", "colormap", ...RANGE_TRAITS], draw, signal);
   draw();
   return {
     node,
-    /** @param {import("./frame_store.js").Frame | null} next */
-    show(next) {
+    /**
+     * @param {import("./frame_store.js").Frame | null} next
+     * @param {any} [from] the store it is from
+     */
+    show(next, from) {
       frame = next;
+      photo = model.get("photo");
+      whole.from(from);
       draw();
     },
   };

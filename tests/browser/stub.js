@@ -52,8 +52,9 @@ function makeModel(state, answer) {
 /**
  * @param {object} options
  * @param {Record<string, { module: string, state: object }>} options.widgets by name; `store` is one
- * @param {Record<string, { shape: number[], data: string, exact: string } | { error: string }>}
- *   options.frames by `photo|layer`; `data`, the frame, and `exact`, the activation, in base64
+ * @param {Record<string, { shape: number[], reduction: number, data: string, exact: string, planes: string } | { error: string }>}
+ *   options.frames by `photo|layer`; `data`, the frame, `exact`, the activation, and `planes`, every
+ *   byte of it, in base64
  * @param {string} options.root name of the widget to draw
  * @param {number} options.width of its place in the page
  */
@@ -68,7 +69,8 @@ window.startWidgets = async ({ widgets, frames, root, width }) => {
       return;
     }
     const bytes = Uint8Array.from(atob(found.data), (letter) => letter.charCodeAt(0));
-    const header = { kind: "frame", id, photo, layer, shape: found.shape };
+    const { shape, reduction } = found;
+    const header = { kind: "frame", id, photo, layer, shape, reduction };
     model.receive(header, [new DataView(bytes.buffer)]);
   };
   const replyCell = (model, { id, photo, layer, block }) => {
@@ -87,11 +89,18 @@ window.startWidgets = async ({ widgets, frames, root, width }) => {
     });
     model.receive({ kind: "cell", id, photo, layer, block }, [new DataView(vector.buffer)]);
   };
+  const replyPlane = (model, { id, photo, layer, channel }) => {
+    const { shape, planes } = frames[`${photo}|${layer}`];
+    const bytes = Uint8Array.from(atob(planes), (letter) => letter.charCodeAt(0));
+    const plane = new DataView(bytes.buffer, channel * shape[0] * shape[1], shape[0] * shape[1]);
+    model.receive({ kind: "plane", id, photo, layer, channel }, [plane]);
+  };
   const answer = (model, want) => {
-    if (want.kind !== "want" && want.kind !== "cells") return;
+    if (!["want", "cells", "planes"].includes(want.kind)) return;
     const now = () => {
       if (want.kind === "want") reply(model, want);
-      else for (const cell of want.cells) replyCell(model, cell);
+      for (const cell of want.cells ?? []) replyCell(model, cell);
+      for (const plane of want.planes ?? []) replyPlane(model, plane);
     };
     if (stub.holding) stub.held.push(now);
     else setTimeout(now);

@@ -93,6 +93,44 @@ def test_another_channel_is_painted_without_asking_the_kernel(show_map, conv):
     expect(page.locator(".rw-title").first).to_contain_text("ch 4 of 5")
 
 
+def test_a_large_plane_is_shown_as_means_until_all_its_cells_have_come(show_map):
+    large = np.random.default_rng(4).normal(size=(9, 11, 3)).astype(np.float32)
+    page = show_map(large, exact=True, most_bytes=100, mode="single", cursor=[])
+    page.wait_for_selector(f"{CELLS}[data-shown='conv#0'][data-reduction='1']")
+    page.evaluate("stub.holding = true")
+    update(page, channel=2)
+    page.wait_for_selector(f"{CELLS}[data-shown='conv#2'][data-reduction='2']")
+    means = [
+        [large[y : y + 2, x : x + 2, 2].mean(dtype=np.float64) for x in range(0, 11, 2)]
+        for y in range(0, 9, 2)
+    ]
+    low, high = float(large[..., 2].min()), float(large[..., 2].max())
+    codes = np.rint((np.array(means) - low) / (high - low) * 252)
+    wanted = table(page, "viridis")[(codes * 255 / 252 + 0.5).astype(int)]
+    wanted = wanted.repeat(2, axis=0).repeat(2, axis=1)[:9, :11]
+    np.testing.assert_array_equal(pixels(page, CELLS), wanted)
+    chip = page.locator(".rw-picture .rw-chip")
+    expect(chip).to_have_text("means of 2 × 2 cells")
+    expect(page.locator(".rw-mark-list")).to_have_text("bars: means of 2 × 2 cells")
+    # The cursor walks over cells, whatever there is of them.
+    move_to_cell(page, 7, 10, shape=(9, 11))
+    page.wait_for_function("() => stub.models.shown.get('cursor').length")
+    assert trait(page, "cursor") == pytest.approx([10 / 11, 7 / 9, 1, 8 / 9])
+    page.evaluate("stub.release()")
+    page.wait_for_selector(f"{CELLS}[data-shown='conv#2'][data-reduction='1']")
+    wanted = colored(large, 2, low, high, table(page, "viridis"))
+    np.testing.assert_array_equal(pixels(page, CELLS), wanted)
+    expect(chip).to_be_hidden()
+    asked = page.evaluate("stub.models.store.sent.filter((m) => m.kind === 'planes')")
+    assert [[plane["channel"] for plane in one["planes"]] for one in asked] == [[0], [2]]
+
+
+def test_the_sheet_of_a_large_layer_says_that_it_shows_means(show_map):
+    page = show_map(np.ones((8, 8, 3), np.float32), most_bytes=50, mode="grid")
+    page.wait_for_selector(f"{SHEET}[data-shown='conv']")
+    expect(page.locator(".rw-title").first).to_contain_text("by index, means of 2 × 2 cells")
+
+
 def test_a_channel_beyond_the_last_shows_the_last(show_map):
     page = show_map(channel=99)
     wait_shown(page, 4)

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { formatExact, readingOf } from "../../resnet_widgets/widgets/cursor.js";
-import { createCells } from "../../resnet_widgets/widgets/exact_cells.js";
+import { createCells, createPlanes } from "../../resnet_widgets/widgets/exact_cells.js";
 import { toggledPins } from "../../resnet_widgets/widgets/pins.js";
 
 /** Cells whose kernel is this test; `frame` is the next animation frame. */
@@ -179,4 +179,27 @@ test("a pin is added, and taken away where it is; of too many the oldest goes", 
   assert.deepEqual(toggledPins([pin(1), pin(2)], [1 / 7 + 1e-9, 0, 2 / 7, 1 / 7]), [pin(2)]);
   const six = [0, 1, 2, 3, 4, 5].map(pin);
   assert.deepEqual(toggledPins(six, pin(6)), [1, 2, 3, 4, 5, 6].map(pin));
+});
+
+test("of the planes a slider passes only the last is asked for, and its bytes are kept", () => {
+  const asked = [];
+  const tasks = [];
+  const planes = createPlanes({
+    ask: (some) => asked.push(...some),
+    soon: (task) => tasks.push(task),
+  });
+  let told = 0;
+  const read = planes.reader(() => told++);
+  for (const channel of [3, 4, 5]) assert.equal(read("p", "a", channel), null);
+  for (const task of tasks.splice(0)) task();
+  assert.deepEqual({ ...asked[0], id: 0 }, { id: 0, photo: "p", layer: "a", channel: 5 });
+  const answer = { ...asked[0], kind: "plane" };
+  const bytes = new DataView(Uint8Array.of(9, 7, 252, 255).buffer, 1, 3);
+  planes.receive({ ...answer, kind: "cell", block: [0, 0, 1, 1], channel: undefined }, [bytes]);
+  assert.equal(told, 0);
+  planes.receive(answer, [bytes]);
+  assert.equal(told, 1);
+  assert.deepEqual([...read("p", "a", 5)], [7, 252, 255]);
+  planes.forget("p");
+  assert.equal(read("p", "a", 5), null);
 });

@@ -38,6 +38,23 @@ function setUp({ limit = 1e9 } = {}) {
   };
 }
 
+test("a reduced frame has fewer bytes than cells; each cell has the number of its square", () => {
+  const view = buffer(1, 2, 3);
+  for (const [i, code] of [0, 63, 126, 189, 252, 255].entries()) view.setUint8(16 + i, code);
+  const frame = new Frame("x", [4, 5, 1], view, 2);
+  assert.deepEqual([frame.width, frame.height, frame.columns, frame.rows], [5, 4, 3, 2]);
+  assert.deepEqual([...frame.plane(0)], [0, 63, 126, 189, 252, 255]);
+  const row = (y) => Array.from({ length: 5 }, (_, x) => frame.value(0, y, x));
+  assert.deepEqual(
+    [row(1), row(2)],
+    [
+      [-1, -1, 0, 0, 1],
+      [2, 2, 3, 3, NaN],
+    ],
+  );
+  assert.throws(() => new Frame("x", [4, 5, 1], view, 1), /expected 36/);
+});
+
 test("a frame is read from its buffer, wherever that starts", () => {
   const frame = new Frame("x", [2, 3, 2], buffer(2, 2, 3, { code: 126, offset: 3 }));
   assert.deepEqual([...frame.low, ...frame.high], [-1, -2, 3, 4]);
