@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from resnet_widgets.engine import activations
 from resnet_widgets.engine.activations import ActivationCache, CacheInfo
 from resnet_widgets.engine.images import load_image
+from resnet_widgets.engine.tensor_store import default_max_bytes
 
 RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)
@@ -415,9 +415,9 @@ def test_errors_say_what_to_do(cache, model):
 
 def test_default_limit_follows_what_the_process_may_use(monkeypatch):
     monkeypatch.setenv("MEM_LIMIT", str(1000 * 2**20))
-    assert activations._default_max_bytes() == 150 * 2**20
+    assert default_max_bytes() == 150 * 2**20
     monkeypatch.setenv("MEM_LIMIT", str(2**50))
-    assert activations._default_max_bytes() <= 256 * 2**20
+    assert default_max_bytes() <= 256 * 2**20
 
 
 def test_repr_is_short(cache):

@@ -47,6 +47,16 @@ def head_of(graph: LayerGraph) -> Head | None:
     return None
 
 
+def reading_of(head: Any) -> Callable[[np.ndarray], np.ndarray] | None:
+    """How to read the outputs of a model's last operation as probabilities, or `None`."""
+    activation = getattr(getattr(head, "activation", None), "__name__", "")
+    if isinstance(head, keras.layers.Softmax) or activation in ("softmax", "sigmoid"):
+        return lambda values: values
+    if isinstance(head, keras.layers.Dense) and activation == "linear" and head.units > 1:
+        return softmax
+    return None
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities of classes that exclude each other."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))

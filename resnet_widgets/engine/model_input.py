@@ -1,0 +1,88 @@
+"""What is asked about: the input of a model, with a key for the cache; and with edits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from .graph import LayerGraph, Piece
+
+
+class ModelInput:
+    """What is asked about: a key for the cache, and the model's input, made when first needed."""
+
+    def __init__(self, key: str, is_batch: bool, make: Callable[[], np.ndarray]) -> None:
+        self.key = key
+        self.is_batch = is_batch
+        self._make = make
+        self._tensor: tf.Tensor | None = None
+        # Index of the first piece that has to be run for this photo, and what is edited.
+        self.first = 0
+        self.masks: dict[str, tf.Tensor] = {}
+
+    def tensor(self) -> tf.Tensor:
+        if self._tensor is None:
+            self._tensor = tf.convert_to_tensor(np.asarray(self._make(), dtype=np.float32))
+        return self._tensor
+
+
+class EditedInput(ModelInput):
+    """A photo and what is done to its activations; with `key` `""`, nothing of it is kept."""
+
+    def __init__(
+        self,
+        base: ModelInput,
+        masks: Mapping[str, np.ndarray],
+        graph: LayerGraph,
+        key: str,
+        count: int = 1,
+    ) -> None:
+        super().__init__(key, bool(not key), base._make)
+        self.base = base
+        self.count = count
+        ranks = {path: 1 + len(graph.find(path).shape) for path in masks}
+        self.masks = {
+            path: tf.convert_to_tensor(mask if mask.ndim == ranks[path] else mask[None], tf.float32)
+            for path, mask in masks.items()
+        }
+        self.touched = frozenset(masks) | frozenset(graph.after(masks))
+        self.first = min(graph.find(path).piece for path in masks)
+        self._input = graph.layers[0].path
+
+    def tensor(self) -> tf.Tensor:
+        if self._tensor is None:
+            tensor = self.base.tensor()
+            mask = self.masks.get(self._input)
+            self._tensor = tensor if mask is None else masked(tensor, mask)
+        return self._tensor
+
+    def edited_in(self, piece: Piece) -> list[str]:
+        """Paths of the edited layers of a piece, in order."""
+        return [path for path in piece.paths if path in self.masks]
+
+
+def raw_input(image: Any, input_shape: tuple[int | None, ...]) -> ModelInput:
+    array = np.asarray(image, dtype=np.float32)
+    fits = array.ndim in (3, 4) and all(
+        want in (None, have) for want, have in zip(input_shape, array.shape[-3:], strict=True)
+    )
+    if not fits or 0 in array.shape:
+        expected = ", ".join("any" if n is None else str(n) for n in input_shape)
+        raise ValueError(
+            "With `preprocess=False`, `image` must be an array that is already what the model "
+            f"eats: ({expected}), or a batch of such. Received: an array of shape {array.shape}"
+        )
+    is_batch = array.ndim == 4
+    batch = array if is_batch else array[None]
+    key = hashlib.sha1(f"{batch.shape}".encode() + np.ascontiguousarray(batch).data).hexdigest()
+    return ModelInput(f"raw {key}", is_batch, lambda: batch)
+
+
+def masked(tensor: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """The product; where the mask is 0 so is the result, also of infinite and undefined values."""
+    product = tf.math.multiply_no_nan(tensor, tf.cast(mask, tensor.dtype))
+    return tf.ensure_shape(product, [None, *tensor.shape[1:]])

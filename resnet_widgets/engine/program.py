@@ -1,0 +1,131 @@
+"""The traced functions that run a network, whole or in pieces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from .graph import LayerGraph, Piece
+from .head import Head
+from .model_input import masked
+
+_SCOPE_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
+
+
+class Program:
+    """The traced functions for one shape of input, made when first called."""
+
+    def __init__(self, graph: LayerGraph) -> None:
+        self._graph = graph
+        self._functions: dict[object, Any] = {}
+
+    def survey(self, tensor: tf.Tensor, outputs: str) -> dict[str, tf.Tensor]:
+        """Runs the whole network; returns the outputs of all `"pieces"`, or besides them those of
+        all `"activations"` or of all `"layers"`."""
+        pieces = self._graph.pieces
+        paths = [path for piece in pieces for path in piece.paths]
+        ends = {piece.output for piece in pieces}
+        kept = {"pieces": ends, "activations": ends | self._graph.activations, "layers": {*paths}}
+        wanted = [path for path in paths if path in kept[outputs]]
+        return self._call(("survey", outputs), paths, pieces[0].source, wanted, tensor)
+
+    def piece(self, piece: Piece, tensor: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Runs one piece; returns the outputs of all its layers."""
+        return self._call(piece.index, piece.paths, piece.source, piece.paths, tensor)
+
+    def segment(self, pieces: Sequence[Piece], tensor: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Runs neighbouring pieces as one; returns their outputs."""
+        paths = [path for piece in pieces for path in piece.paths]
+        wanted = [piece.output for piece in pieces]
+        key = ("segment", pieces[0].index, pieces[-1].index)
+        return self._call(key, paths, pieces[0].source, wanted, tensor)
+
+    def edited(
+        self,
+        piece: Piece,
+        inputs: Mapping[str, tf.Tensor],
+        paths: Sequence[str],
+        masks: Mapping[str, tf.Tensor],
+    ) -> dict[str, tf.Tensor]:
+        """Runs `paths` of a piece on `inputs`, some of the outputs multiplied by `masks`.
+
+        Returns the edited outputs, and those of `paths`.
+        """
+        wanted = list(dict.fromkeys([*masks, *paths]))
+
+        def run(known: list[tf.Tensor], factors: list[tf.Tensor]) -> dict[str, tf.Tensor]:
+            by_path = dict(zip(masks, factors, strict=True))
+            return self._graph.run_from(
+                dict(zip(inputs, known, strict=True)),
+                paths,
+                wanted,
+                lambda path, x: masked(x, by_path[path]) if path in by_path else x,
+            )
+
+        key = ("edited", piece.index, tuple(inputs), tuple(masks))
+        return self._traced(key, run, list(inputs.values()), list(masks.values()))
+
+    def gradient(
+        self,
+        path: str,
+        x: tf.Tensor,
+        rest: Mapping[str, tf.Tensor],
+        paths: Sequence[str],
+        masks: Mapping[str, tf.Tensor],
+        head: Head,
+        target: int,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Logits when the output of `path` is `x`, and the gradient of one of them by `x`."""
+
+        def run(
+            x: tf.Tensor, known: list[tf.Tensor], target: tf.Tensor, factors: list[tf.Tensor]
+        ) -> tuple[tf.Tensor, tf.Tensor]:
+            by_path = dict(zip(masks, factors, strict=True))
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                values = self._graph.run_from(
+                    {path: x, **dict(zip(rest, known, strict=True))},
+                    paths,
+                    [head.source],
+                    lambda p, value: masked(value, by_path[p]) if p in by_path else value,
+                )
+                logits = head.logits(values[head.source])
+                score = tf.reduce_sum(tf.gather(logits, target, axis=1))
+            return logits, tape.gradient(score, x)
+
+        key = ("gradient", path, tuple(masks))
+        index = tf.constant([target], tf.int32)
+        return self._traced(key, run, x, list(rest.values()), index, list(masks.values()))
+
+    def _traced(self, key: object, run: Callable[..., Any], *arguments: Any) -> Any:
+        """Calls `run`, traced once for any batch; its last argument are masks of any size."""
+        if key not in self._functions:
+            *first, masks = arguments
+            signature = [
+                *tf.nest.map_structure(
+                    lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype), first
+                ),
+                [tf.TensorSpec((None,) * mask.shape.rank, mask.dtype) for mask in masks],
+            ]
+            self._functions[key] = tf.function(run, input_signature=signature, autograph=False)
+        return self._functions[key](*arguments)
+
+    def _call(
+        self, key: object, paths: Iterable[str], source: str, wanted: Iterable[str], x: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        if key not in self._functions:
+            if not all(_SCOPE_NAME.fullmatch(self._graph.operation(p).name) for p in paths):
+                # Keras makes a scope of each layer's name, and in a traced function TensorFlow
+                # takes no name with a space, say. Such a model runs as it would by itself.
+                self._functions[key] = lambda x: self._graph.run(paths, source, x, wanted)
+                return self._functions[key](x)
+            # A concrete function is never traced again, whichever thread calls it.
+            self._functions[key] = tf.function(
+                lambda tensor: self._graph.run(paths, source, tensor, wanted),
+                input_signature=[tf.TensorSpec((None, *x.shape[1:]), x.dtype)],
+                autograph=False,
+            ).get_concrete_function()
+        return self._functions[key](x)
