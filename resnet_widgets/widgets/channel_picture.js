@@ -4,6 +4,7 @@ import { channelColors, channelMarks, colormapName, colormapTable, paintTile } f
 import { cursorCells, readingOf, STEPS } from "./cursor.js";
 import { drawMarks } from "./marks.js";
 import { pinMarks, togglePin, unpin } from "./pins.js";
+import { pointing } from "./pointing.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds } from "./ranges.js";
 import { regionBox, traitBox } from "./region_box.js";
 import { element, formatShort, onChange, oncePerFrame, setTrait } from "./shared.js";
@@ -149,7 +150,7 @@ export function channelPicture(model, signal) {
     setTrait(model, "cursor", [x / w, y / h, (x + 1) / w, (y + 1) / h]);
   }
 
-  function follow(/** @type {PointerEvent} */ event) {
+  function follow(/** @type {MouseEvent} */ event) {
     if (!frame) return;
     const box = cells.getBoundingClientRect();
     if (!box.width) return;
@@ -193,14 +194,21 @@ export function channelPicture(model, signal) {
   traitBox(picture, model, "outline", signal);
   const grid = () => /** @type {[number, number] | null} */ (frame && [frame.width, frame.height]);
   regionBox({ node: picture, model, cells: grid, signal });
-  picture.addEventListener("pointermove", follow, { signal });
-  picture.addEventListener("pointerdown", follow, { signal });
-  picture.addEventListener(
-    "pointerleave",
-    (event) => event.pointerType === "mouse" && setTrait(model, "cursor", []),
-    { signal },
+  let pointed = "";
+  pointing(
+    picture,
+    {
+      point: follow,
+      leave: () => setTrait(model, "cursor", []),
+      press(_event, tapped) {
+        // A first tap points, a second one at the same cell pins it.
+        const at = String(model.get("cursor"));
+        if (!tapped || at === pointed) pin();
+        pointed = at;
+      },
+    },
+    signal,
   );
-  picture.addEventListener("click", pin, { signal });
   pinMarks(picture, model, signal);
   picture.addEventListener("keydown", walk, { signal });
   onChange(model, ["cursor"], read, signal);

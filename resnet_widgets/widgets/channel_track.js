@@ -92,18 +92,36 @@ export function channelTrack(signal, go) {
     pointer = event.clientX;
     followPointer();
   };
+  /** Where a finger came down; it may be about to scroll the page. @type {[number, number] | null} */
+  let down = null;
   node.addEventListener(
     "pointerdown",
     (event) => {
       if (event.button !== 0) return;
       node.setPointerCapture(event.pointerId);
-      drag(event);
+      down = event.pointerType === "mouse" ? null : [event.clientX, event.clientY];
+      if (!down) drag(event);
     },
     { signal },
   );
   node.addEventListener(
     "pointermove",
-    (event) => node.hasPointerCapture(event.pointerId) && drag(event),
+    (event) => {
+      if (!node.hasPointerCapture(event.pointerId)) return;
+      const [x, y] = [event.clientX, event.clientY];
+      if (down && Math.abs(x - down[0]) <= Math.abs(y - down[1])) return;
+      down = null;
+      drag(event);
+    },
+    { signal },
+  );
+  node.addEventListener(
+    "pointerup",
+    (event) => {
+      // A tap.
+      if (down) drag(event);
+      down = null;
+    },
     { signal },
   );
   node.addEventListener(

@@ -92,8 +92,9 @@ export function helpCard() {
     ),
     element("p", {
       text:
-        "The warm square is the same place everywhere; green is in the cache. With a finger: tap " +
-        "where you would point; tap a layer, and what is known about it stands under the tree.",
+        "The warm square is the same place everywhere; green is in the cache. With a finger or a pen: " +
+        "tap a picture to point, tap the same cell of a map again to pin it, press and hold, then " +
+        "drag, to draw a region; a quick drag scrolls the page.",
     }),
     element("button", { type: "button", text: "Close" }),
   );

@@ -2,6 +2,7 @@
 // the cursor sees, the region, and as much of the map as is wanted.
 
 import { cursorCells, placeBox, STEPS } from "./cursor.js";
+import { pointing } from "./pointing.js";
 import { regionBox } from "./region_box.js";
 import { element, onChange, setTrait, setTraits } from "./shared.js";
 
@@ -105,7 +106,7 @@ export function photoView({ model, signal, size, cells }) {
     context.fill("evenodd");
   }
 
-  function point(/** @type {PointerEvent} */ event) {
+  function point(/** @type {MouseEvent} */ event) {
     const box = crop.getBoundingClientRect();
     const at = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
     if (at.every((part) => part >= 0 && part < 1)) pointAt(at);
@@ -155,11 +156,7 @@ export function photoView({ model, signal, size, cells }) {
   }
 
   regionBox({ node, area: crop, model, cells: size, steps: cells, signal });
-  node.addEventListener("pointermove", point, { signal });
-  node.addEventListener("pointerdown", point, { signal });
-  node.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && leave(), {
-    signal,
-  });
+  pointing(node, { point, leave }, signal);
   node.addEventListener("keydown", walk, { signal });
   strength.addEventListener(
     "input",

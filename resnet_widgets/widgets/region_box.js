@@ -3,8 +3,11 @@
 import { cursorCells, placeBox, STEPS } from "./cursor.js";
 import { element, onChange, setTrait, throttle } from "./shared.js";
 
-/** Pixels on the screen that a pointer moves before it draws a box. */
+/** Pixels on the screen that a mouse moves before it draws a box, … */
 const SLOP = 4;
+/** … milliseconds that a finger or a pen stays before it does, and pixels it may tremble. */
+const HOLD = 350;
+const TREMBLE = 10;
 
 /** @typedef {[x: number, y: number]} Cell column and row */
 
@@ -36,8 +39,9 @@ export function traitBox(area, model, trait, signal) {
 }
 
 /**
- * Lets a hand set the trait `region` of a model. A box drawn by keys starts at the cursor and takes
- * it along; Escape clears it.
+ * Lets a hand set the trait `region` of a model: a mouse that drags, a finger or a pen that stays and
+ * then drags (at once it would scroll the page). A box drawn by keys starts at the cursor and takes it
+ * along; Escape clears it.
  * @param {object} options
  * @param {HTMLElement} options.node what listens
  * @param {HTMLElement} [options.area] what 0…1 is measured in
@@ -53,6 +57,8 @@ export function regionBox({ node, area = node, model, cells, steps = cells, sign
   /** @type {{ cell: Cell, x: number, y: number } | null} */
   let start = null;
   let dragged = false;
+  /** Timer of a finger that stays. */
+  let holding = 0;
   /** @type {number[]} */
   let drawn = [];
   const draw = throttle(() => setTrait(model, "region", drawn), signal);
@@ -75,21 +81,41 @@ export function regionBox({ node, area = node, model, cells, steps = cells, sign
   function down(/** @type {PointerEvent} */ event) {
     dragged = false;
     const grid = cells();
-    const cell = grid && event.button === 0 ? cellAt(event, grid) : null;
+    const cell = grid && event.button === 0 && event.isPrimary ? cellAt(event, grid) : null;
+    end();
     start = cell && { cell, x: event.clientX, y: event.clientY };
+    if (!grid || !cell) return;
     // At once: a fast pointer is outside with its first move.
-    if (start) node.setPointerCapture(event.pointerId);
+    node.setPointerCapture(event.pointerId);
+    if (event.pointerType === "mouse") return;
+    holding = setTimeout(() => {
+      holding = 0;
+      dragged = true;
+      drawn = boxAround(cell, cell, grid);
+      draw();
+    }, HOLD);
   }
   function move(/** @type {PointerEvent} */ event) {
     const grid = cells();
     if (!start || !grid) return;
-    if (!dragged && Math.hypot(event.clientX - start.x, event.clientY - start.y) < SLOP) return;
+    const way = Math.hypot(event.clientX - start.x, event.clientY - start.y);
+    if (event.pointerType !== "mouse" && !dragged) {
+      if (way > TREMBLE) end();
+      return;
+    }
+    if (!dragged && way < SLOP) return;
     dragged = true;
     drawn = boxAround(start.cell, /** @type {Cell} */ (cellAt(event, grid, true)), grid);
     draw();
   }
   function end() {
     start = null;
+    clearTimeout(holding);
+    holding = 0;
+  }
+  /** A finger that draws does not scroll, and opens no menu. */
+  function keep(/** @type {Event} */ event) {
+    if (start && dragged) event.preventDefault();
   }
   // The click at the end of a drag is none.
   function click(/** @type {MouseEvent} */ event) {
@@ -129,6 +155,9 @@ export function regionBox({ node, area = node, model, cells, steps = cells, sign
   node.addEventListener("pointermove", move, { signal });
   node.addEventListener("pointerup", end, { signal });
   node.addEventListener("pointercancel", end, { signal });
+  node.addEventListener("touchmove", keep, { signal, passive: false });
+  node.addEventListener("contextmenu", keep, { signal });
+  signal.addEventListener("abort", end);
   // Before what else the node does with a click or a key.
   node.addEventListener("click", click, { signal, capture: true });
   node.addEventListener("keydown", key, { signal, capture: true });
