@@ -265,7 +265,7 @@ class Explorer(ExplorerState):
         Example:
 
         >>> rw.explore("cat.jpg").to_html("cat.html")
-        <cat.html: 0.9 MB, 20 of 177 layers>
+        <cat.html: 0.6 MB, 20 of 177 layers>
         """
         from .export import save_page
 

@@ -1,6 +1,8 @@
 // A page without a kernel. The widgets are the very ones of the notebook; this is all they need
 // around them: models, a host, and answers to what they would ask a kernel.
 
+import { unpack } from "./packed.js";
+
 /**
  * @typedef {{ get: (name: string) => any, set: (name: string, value: unknown) => void,
  *   save_changes: () => void, send: (content: any) => void,
@@ -9,7 +11,8 @@
  *   receive: (content: any, buffers?: DataView[]) => void }} Model
  * @typedef {(...args: any[]) => void} Listener
  * @typedef {{ initialize?: (context: any) => any, render?: (context: any) => any }} Widget
- * @typedef {{ shape: number[], id: string }} Stored `id` of the element that holds the bytes
+ * @typedef {{ shape: number[], id: string }} Stored what the kernel would say of a frame, and the
+ *   id of the element that holds its bytes
  * @typedef {{ root: string, widgets: Record<string, { module: string, state: Record<string, any> }>,
  *   frames: Record<string, Record<string, Stored>>, pictures: Record<string, string>,
  *   labels: Record<string, string[]> }} Page
@@ -50,27 +53,12 @@ export function createModel(state, answer) {
   return model;
 }
 
-/** @param {string} text base64 */
-export function bytesOf(text) {
-  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-}
-
-/**
- * The bytes behind `text`, which is base64 of raw deflate.
- * @param {string} text
- */
-export async function inflate(text) {
-  const packed = new Blob([bytesOf(text)]).stream();
-  const stream = packed.pipeThrough(new DecompressionStream("deflate-raw"));
-  return new DataView(await new Response(stream).arrayBuffer());
-}
-
 /**
  * Brings the widgets of a page to life, and draws its root.
  * @param {Page} page
  * @param {Record<string, Widget>} modules widget by file name
  * @param {HTMLElement} el where to draw
- * @param {(id: string) => string} textOf text of a stored frame
+ * @param {(id: string) => string} textOf text of an element
  */
 export async function start(page, modules, el, textOf) {
   const { signal } = new AbortController();
@@ -104,12 +92,10 @@ export async function start(page, modules, el, textOf) {
     else if (content.kind === "ping") queueMicrotask(() => model.receive({ kind: "pong" }));
     else if (content.kind === "picture") {
       const { photo } = content;
-      const picture = Object.hasOwn(page.pictures, photo) && bytesOf(page.pictures[photo]);
-      if (picture) {
-        queueMicrotask(() =>
-          model.receive({ kind: "picture", photo }, [new DataView(picture.buffer)]),
-        );
-      }
+      if (!Object.hasOwn(page.pictures, photo)) return;
+      unpack(textOf(page.pictures[photo])).then((bytes) =>
+        model.receive({ kind: "picture", photo }, [bytes]),
+      );
     } else {
       if (model.get("busy")) model.set("busy", false);
       root.model.set("error", "This is a saved page: that needs the notebook it came from.");
@@ -130,8 +116,8 @@ export async function start(page, modules, el, textOf) {
             "the notebook it came from has all.",
         );
       }
-      const bytes = await inflate(textOf(found.id));
-      model.receive({ kind: "frame", id, photo, layer, shape: found.shape }, [bytes]);
+      const bytes = await unpack(textOf(found.id));
+      model.receive({ ...found, kind: "frame", id, photo, layer }, [bytes]);
     } catch (error) {
       const { message } = /** @type {Error} */ (error);
       model.receive({ kind: "error", id, photo, layer, message });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html.parser
 import io
 import json
@@ -74,6 +75,20 @@ class Parts(html.parser.HTMLParser):
         self._at = None
 
 
+def unpacked(text):
+    """The bytes behind a packed text, by another way than the page's own."""
+    bits = "".join(f"{ord(letter) % 128:07b}" for letter in text)
+    packed = int(bits, 2) >> len(bits) % 8
+    return np.frombuffer(zlib.decompress(packed.to_bytes(len(bits) // 8), -15), np.uint8)
+
+
+def script_of(text):
+    """The script that makes the page, and the one that unpacks it."""
+    parts = Parts(text)
+    (boot,) = parts.scripts
+    return unpacked(parts.by_id["rw-script"]).tobytes().decode(), boot
+
+
 def test_frames_in_the_page_are_the_activations(explorer, cache, tmp_path):
     saved = explorer.to_html(tmp_path / "page.html")
     parts = Parts(saved.path.read_text(encoding="utf-8"))
@@ -82,15 +97,49 @@ def test_frames_in_the_page_are_the_activations(explorer, cache, tmp_path):
     assert tuple(frames) == saved.layers
     for layer, stored in frames.items():
         frame = rw.Frame.from_activation(cache.activation(PHOTO, layer))
-        packed = base64.b64decode(parts.by_id[stored["id"]])
-        assert zlib.decompress(packed, -15) == frame.to_message()[1]
+        statistics, planes = np.split(unpacked(parts.by_id[stored["id"]]), [16 * frame.shape[-1]])
+        assert statistics.tobytes() == frame.to_message()[1][: statistics.size]
+        np.testing.assert_array_equal(planes, nearest_level(frame.data.ravel()))
         assert tuple(stored["shape"]) == frame.shape
+
+
+def nearest_level(codes):
+    """What a page has for each byte of a frame: the nearest of 3, 10, … 248; the ends as they are."""
+    levels = np.arange(3, 252, 7)
+    near = levels[np.abs(codes[:, None].astype(int) - levels).argmin(axis=1)]
+    return np.where((codes == 0) | (codes >= 252), codes, near)
+
+
+def test_the_levels_of_a_page():
+    codes = np.arange(256)
+    levels = export._LEVELS.astype(int)
+    np.testing.assert_array_equal(levels, nearest_level(codes))
+    assert len(set(levels[:253])) == 38
+    assert np.abs(levels - codes).max() == 3
+    # Nothing becomes zero or saturated, and what is not finite stays what it is.
+    assert [*np.flatnonzero(levels == 0), *np.flatnonzero(levels == 252)] == [0, 252]
+    np.testing.assert_array_equal(levels[252:], codes[252:])
+
+
+def test_packed_text_is_what_html_leaves_alone():
+    data = bytes(range(256)) * 20 + b"odd"
+    text = export._packed(data)
+    assert unpacked(text).tobytes() == data
+    assert not set(text) & set("\0\r<")
+    noise = np.random.default_rng(0).integers(0, 256, 70_000, dtype=np.uint8).tobytes()
+    text = export._packed(noise)
+    assert unpacked(text).tobytes() == noise
+    assert len(text.encode()) < 1.18 * len(noise)
 
 
 def test_each_module_once_however_many_widgets_use_it(explorer, tmp_path):
     saved = explorer.to_html(tmp_path / "page.html")
     text = saved.path.read_text(encoding="utf-8")
-    (script,) = Parts(text).scripts
+    script, boot = script_of(text)
+    assert not re.search(r"^(import|export) ", boot, re.MULTILINE)
+    for one in (script, boot):
+        digest = base64.b64encode(hashlib.sha256(one.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in text
     assert script.count("function becomeRoot(") == 1
     assert script.count("function createStore(") == 1
     assert not re.search(r"^(import|export) ", script, re.MULTILINE)
@@ -148,7 +197,16 @@ def test_it_says_how_large_it_is(explorer, tmp_path):
     megabytes = f"{saved.nbytes / 1e6:.1f} MB"
     expected = f"page.html: {megabytes}, 5 of {len(explorer.cache.layers)} layers>"
     assert repr(saved).endswith(expected)
-    assert saved.nbytes < 500_000
+    assert saved.nbytes < 250_000
+
+
+def test_resnet50_and_a_photo_stay_below_four_megabytes(random_resnet50, photo_path, tmp_path):
+    cache = rw.ActivationCache(random_resnet50)
+    explorer = rw.Explorer(str(photo_path), cache=cache)
+    saved = explorer.to_html(tmp_path / "page.html")
+    explorer.close()
+    assert len(saved.layers) == 19
+    assert saved.nbytes < 4_000_000
 
 
 def test_the_page_has_no_trace_of_the_cache_or_of_errors(explorer, tmp_path):
