@@ -140,6 +140,7 @@ _AT_REST = {
     "busy": False,
     "computing": "",
     "live": False,
+    "has_exact": False,
 }
 
 
@@ -245,7 +246,7 @@ def _finite(value: Any) -> Any:
     return value
 
 
-# The levels of a frame that a page keeps, by byte: 38 of 253. Lowest and highest stay what they are,
+# The levels of a frame that a page keeps, by byte: 38 of 253. Lowest and highest stay as they are,
 # so no cell becomes zero or saturated, and all others move by no more than 3/252 of the range.
 _LEVELS = np.arange(256, dtype=np.uint8)
 _LEVELS[1:252] = _LEVELS[1:252] // 7 * 7 + 3

@@ -104,7 +104,7 @@ def test_frames_in_the_page_are_the_activations(explorer, cache, tmp_path):
 
 
 def nearest_level(codes):
-    """What a page has for each byte of a frame: the nearest of 3, 10, … 248; the ends as they are."""
+    """What a page has for each byte of a frame: the nearest of 3, 10, … 248, or one of the ends."""
     levels = np.arange(3, 252, 7)
     near = levels[np.abs(codes[:, None].astype(int) - levels).argmin(axis=1)]
     return np.where((codes == 0) | (codes >= 252), codes, near)
