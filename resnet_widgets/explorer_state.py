@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .engine.activations import ActivationCache
 
 _PAGE_MAY_SET = frozenset(
-    {"layer", "channel", "cursor", "pixel", "region", "overlay", "bookmarks", "error"}
+    {"layer", "channel", "cursor", "pixel", "region", "overlay", "whole", "bookmarks", "error"}
     | {"_view_count"}
 )
 
@@ -34,6 +34,7 @@ class ExplorerState(Widget):
     pixel = traitlets.List(traitlets.Int()).tag(sync=True, echo_update=False)
     region = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
     overlay = traitlets.Float(0.0).tag(sync=True, echo_update=False)
+    whole = traitlets.Bool(False).tag(sync=True, echo_update=False)
     bookmarks: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     photo = traitlets.Unicode("").tag(sync=True)

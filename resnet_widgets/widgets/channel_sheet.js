@@ -13,6 +13,7 @@ import { drawMarks, drawTileMarks } from "./marks.js";
 import { channelFacts, channelKinds, KINDS, visibleChannels } from "./orders.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, TOP_CODE } from "./ranges.js";
 import { element, onChange, oncePerFrame, setTrait } from "./shared.js";
+import { sheetFoot } from "./sheet_foot.js";
 import {
   clampZoom,
   GAP,
@@ -36,6 +37,7 @@ const MARKED_CELL = 8;
 export function channelSheet(model, signal) {
   const canvas = element("canvas", { class: "rw-cells", "aria-hidden": "true" });
   const marks = element("canvas", { class: "rw-sheet-marks", "aria-hidden": "true" });
+  const looking = element("canvas", { class: "rw-sheet-looking", "aria-hidden": "true" });
   const here = element("div", {
     class: "rw-tile-here",
     role: "gridcell",
@@ -44,7 +46,7 @@ export function channelSheet(model, signal) {
   });
   const row = element("div", { role: "row" }, here);
   const over = element("div", { class: "rw-tile-over", hidden: true });
-  const space = element("div", { class: "rw-sheet-space" }, canvas, marks, over, row);
+  const space = element("div", { class: "rw-sheet-space" }, canvas, marks, looking, over, row);
   const sheet = element(
     "div",
     { class: "rw-sheet", tabindex: 0, role: "grid", "aria-activedescendant": here.id },
@@ -135,6 +137,43 @@ export function channelSheet(model, signal) {
     context.putImageData(image, 0, 0);
     canvas.dataset.shown = frame.layer;
     canvas.dataset.row = String(first);
+    outline();
+  }
+
+  /** Frames, in every tile on the canvas, the cells that look at the pixel pointed at. */
+  function outline() {
+    const box = /** @type {number[]} */ (model.get("outline"));
+    looking.hidden = box.length !== 4 || !frame;
+    if (looking.hidden) return;
+    for (const side of /** @type {const} */ (["top", "width", "height"])) {
+      looking.style[side] = canvas.style[side];
+    }
+    looking.width = canvas.width;
+    looking.height = canvas.height;
+    const unit = canvas.width / width;
+    const [first, end] = painted;
+    const top = first * (layout.tileHeight + GAP);
+    const path = new Path2D();
+    const last = Math.min(order.length, end * layout.columns);
+    for (let position = first * layout.columns; position < last; position++) {
+      const { x, y } = tileOf(position);
+      const [left, upper, right, lower] = [
+        x + box[0] * layout.tileWidth,
+        y - top + box[1] * layout.tileHeight,
+        x + box[2] * layout.tileWidth,
+        y - top + box[3] * layout.tileHeight,
+      ].map((edge) => Math.round(edge * unit));
+      path.rect(left + 0.5, upper + 0.5, right - left - 1, lower - upper - 1);
+    }
+    const context = /** @type {CanvasRenderingContext2D} */ (looking.getContext("2d"));
+    for (const [ink, line] of /** @type {const} */ ([
+      ["#000", 3],
+      ["#fff", 1],
+    ])) {
+      context.strokeStyle = ink;
+      context.lineWidth = line;
+      context.stroke(path);
+    }
   }
 
   /** Colours of one channel after the other, into one table. */
@@ -266,6 +305,7 @@ export function channelSheet(model, signal) {
   }
 
   const paintSoon = oncePerFrame(paint, signal);
+  const outlineSoon = oncePerFrame(outline, signal);
   const arrangeSoon = oncePerFrame(arrange, signal);
   const sortSoon = oncePerFrame(() => {
     arrange();
@@ -295,6 +335,7 @@ export function channelSheet(model, signal) {
   onChange(model, ["colormap", ...RANGE_TRAITS], paintSoon, signal);
   onChange(model, ["order", "reference", "hide"], sortSoon, signal);
   onChange(model, ["zoom"], arrangeSoon, signal);
+  onChange(model, ["outline"], outlineSoon, signal);
   onChange(
     model,
     ["channel"],
@@ -347,66 +388,4 @@ function clippedSides(
     if (found.above && found.below) break;
   }
   return found;
-}
-
-/**
- * Under the sheet: what the signs on the tiles mean, a switch to leave those out, and the zoom.
- * @param {any} model
- * @param {AbortSignal} signal
- */
-function sheetFoot(model, signal) {
-  const list = element("ul", { class: "rw-kinds", "aria-label": "Marked channels" });
-  const hide = element("button", { type: "button", class: "rw-small" });
-  const smaller = element("button", {
-    type: "button",
-    class: "rw-small",
-    text: "−",
-    title: "Smaller tiles (−, or Ctrl and wheel)",
-    "aria-label": "Smaller tiles",
-  });
-  const larger = element("button", {
-    type: "button",
-    class: "rw-small",
-    text: "+",
-    title: "Larger tiles (+, or Ctrl and wheel)",
-    "aria-label": "Larger tiles",
-  });
-  const zoom = element("span", { class: "rw-zoom" }, smaller, larger);
-  const node = element("div", { class: "rw-sheet-foot" }, list, hide, zoom);
-  hide.addEventListener("click", () => setTrait(model, "hide", !model.get("hide")), { signal });
-
-  return {
-    node,
-    /** @param {(direction: 1 | -1) => void} heard */
-    onZoom(heard) {
-      smaller.addEventListener("click", () => heard(-1), { signal });
-      larger.addEventListener("click", () => heard(1), { signal });
-    },
-    /** @param {(import("./orders.js").Kind | "")[]} kinds */
-    show(kinds) {
-      const found = Object.entries(KINDS).map(([name, kind]) => ({
-        ...kind,
-        count: kinds.filter((one) => one === name).length,
-      }));
-      list.replaceChildren(
-        ...found
-          .filter(({ count }) => count)
-          .map(({ sign, few, meaning, count }) =>
-            element(
-              "li",
-              { title: meaning },
-              element("span", { class: "rw-kind", text: sign, "aria-hidden": "true" }),
-              `${count} ${few}`,
-            ),
-          ),
-      );
-      const marked = found.reduce((sum, { count }) => sum + count, 0);
-      list.hidden = hide.hidden = !marked;
-      hide.textContent = model.get("hide") ? `Show ${marked} hidden` : `Hide ${marked}`;
-      hide.setAttribute("aria-pressed", String(model.get("hide")));
-      const now = model.get("zoom");
-      smaller.disabled = now <= ZOOMS.least;
-      larger.disabled = now >= ZOOMS.most;
-    },
-  };
 }

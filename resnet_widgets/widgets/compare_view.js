@@ -2,8 +2,9 @@
 
 import { channelPicture } from "./channel_picture.js";
 import { colormapGradient, colormapName } from "./colors.js";
-import { blockValue, cursorCells } from "./cursor.js";
+import { blockValue, cursorCells, formatExact } from "./cursor.js";
 import { derivedModel } from "./derived_model.js";
+import { photoThumb } from "./photo_thumb.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, TOP_CODE } from "./ranges.js";
 import { element, followFrame, formatNumber, formatShort, onChange } from "./shared.js";
 
@@ -89,7 +90,8 @@ export function compareView({ model, map, controls, host, signal }) {
   });
   const empty = element("div", { class: "rw-empty rw-compare-empty" });
   empty.textContent =
-    "Choose or drop a second photo here to see both through this layer and channel, and what differs.";
+    "Choose or drop a second photo here to see both through this layer and channel, and what differs. " +
+    "Two layers of one photo stand side by side above.";
   const status = element("div", { class: "rw-empty", hidden: true });
   const columns = element("div", { class: "rw-compare-columns", hidden: true });
   const node = element(
@@ -106,12 +108,18 @@ export function compareView({ model, map, controls, host, signal }) {
     columns,
   );
 
-  const first = makeColumn({ photo: "", layer: "", limits: [] });
-  const second = makeColumn({ photo: "", layer: "", limits: [] });
+  const thumb = (/** @type {string} */ photo, /** @type {string} */ picture) =>
+    // The view of the first photo asks for that one.
+    photoThumb({ model, photo, picture, asks: photo !== "photo", signal });
+  const first = makeColumn({ photo: "", layer: "", limits: [] }, thumb("photo", "picture"));
+  const second = makeColumn(
+    { photo: "", layer: "", limits: [] },
+    thumb("compare_photo", "compare_picture"),
+  );
   const both = makeColumn({ limits: [], channel: 0, colormap: "coolwarm" });
   columns.append(first.node, second.node, both.node);
 
-  function makeColumn(/** @type {Record<string, unknown>} */ own) {
+  function makeColumn(/** @type {Record<string, unknown>} */ own, /** @type {Node[]} */ ...before) {
     const view = derivedModel(map, own);
     const picture = channelPicture(view, signal);
     const name = element("b");
@@ -123,9 +131,18 @@ export function compareView({ model, map, controls, host, signal }) {
       "div",
       { class: "rw-compare-column" },
       picture.node,
-      element("div", { class: "rw-compare-name" }, name, reading),
+      element(
+        "div",
+        { class: "rw-compare-caption" },
+        ...before,
+        element("div", { class: "rw-compare-name" }, name, reading),
+      ),
       element("div", { class: "rw-legend" }, low, gradient, high),
     );
+    /** @type {any} */
+    let store = null;
+    /** @type {(photo: string, layer: string, block: number[]) => Float32Array | null} */
+    let exact = () => null;
     return {
       node,
       view,
@@ -144,14 +161,32 @@ export function compareView({ model, map, controls, host, signal }) {
         );
       },
 
-      /** @param {Frame | null} frame */
-      read(frame) {
+      /** Exact numbers come from where the frame does. */
+      take(/** @type {import("./shared.js").FrameState} */ now) {
+        this.now = now;
+        if (now.state !== "ready" || now.store === store) return;
+        store = now.store;
+        exact = store.cells(read, signal);
+      },
+
+      /**
+       * Shows the number under the cursor.
+       * @param {Frame | null} frame
+       * @param {number} [known] the exact number, if it is not of this frame
+       * @returns {number | undefined} the exact number
+       */
+      read(frame, known) {
         const cursor = map.get("cursor");
         reading.textContent = "";
-        if (!frame || cursor.length !== 4) return;
+        if (!frame || cursor.length !== 4) return undefined;
         const block = cursorCells(cursor, frame.width, frame.height);
         const channel = Math.min(view.get("channel"), frame.channels - 1);
-        reading.textContent = `≈ ${formatNumber(blockValue(frame, channel, block))}`;
+        const number = known ?? exact(view.get("photo"), frame.layer, block)?.[channel];
+        reading.textContent =
+          number === undefined
+            ? `≈ ${formatNumber(blockValue(frame, channel, block))}`
+            : `= ${formatExact(number)}`;
+        return number;
       },
     };
   }
@@ -197,9 +232,8 @@ export function compareView({ model, map, controls, host, signal }) {
   }
 
   function read() {
-    first.read(frameOf(first));
-    second.read(frameOf(second));
-    both.read(difference);
+    const [a, b] = [first, second].map((column) => column.read(frameOf(column)));
+    both.read(difference, a === undefined || b === undefined ? undefined : Math.fround(a - b));
   }
 
   function follow() {
@@ -213,7 +247,7 @@ export function compareView({ model, map, controls, host, signal }) {
   follow();
   for (const column of [first, second]) {
     followFrame({ model: column.view, host, signal }, (now) => {
-      column.now = now;
+      column.take(now);
       draw();
     });
   }

@@ -14,7 +14,7 @@ import {
 import { helpCard } from "./help_card.js";
 import { photoView } from "./photo_view.js";
 import { regionList } from "./region_list.js";
-import { element, errorLine, onChange } from "./shared.js";
+import { element, errorLine, onChange, setTrait } from "./shared.js";
 
 /** @typedef {{ path: string, stage: string, block: string, shape: number[],
  *   field: import("./receptive_field.js").Field | null }} Row */
@@ -146,9 +146,15 @@ export function explorerLayout({ model, el, signal, host, models, rowOf, inputSi
 
   onChange(model, ["photo", "picture", "status", "about", "layer", "channel"], arrange, signal);
   onChange(models.tree, ["layers"], arrange, signal);
-  header.crop.addEventListener("click", () => photo.setWhole(toggle(header.crop, "aria-pressed")), {
+  header.crop.addEventListener("click", () => setTrait(model, "whole", !model.get("whole")), {
     signal,
   });
+  function showWhole() {
+    header.crop.setAttribute("aria-pressed", String(model.get("whole")));
+    photo.setWhole(model.get("whole"));
+  }
+  onChange(model, ["whole"], showWhole, signal);
+  showWhole();
   header.note.addEventListener(
     "click",
     () => {

@@ -29,7 +29,9 @@ export function explorerPointing({ model, signal, models, store, layout, rowOf, 
   /** Outlines, in every open map, the cells that see the pixel pointed at. */
   function outline() {
     const pixel = model.get("pixel");
-    models.map.set("outline", lookers(pixel, rowOf(model.get("layer"))));
+    for (const map of [models.map, models.grid]) {
+      map.set("outline", lookers(pixel, rowOf(model.get("layer"))));
+    }
     const layers = /** @type {string[]} */ (models.stages.get("layers"));
     models.stages.set(
       "outlines",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from playwright.sync_api import expect
@@ -126,6 +128,34 @@ def test_dead_constant_saturated_and_non_finite_channels_are_marked_and_named(sh
         "1 saturated",
         "1 not finite",
     ]
+
+
+@pytest.mark.parametrize("zoom", [1, 3])
+def test_the_cells_that_look_at_a_pixel_are_framed_in_every_tile(show_sheet, zoom):
+    page = show_sheet(outline=[0.25, 0.5, 0.5, 1], zoom=zoom)
+    page.wait_for_selector(".rw-sheet-looking:not([hidden])")
+    ink = pixels(page, ".rw-sheet-looking")
+    shown = pixels(page, SHEET)
+    assert ink.shape == shown.shape
+    place = page.locator(".rw-tile-here").bounding_box()
+    width, height = round(place["width"]), round(place["height"])
+    left, right, top, bottom = (
+        round(width * 0.25),
+        round(width * 0.5) - 1,
+        round(height * 0.5),
+        height - 1,
+    )
+    white = (ink == 255).all(axis=-1)
+    for start in (0, width + GAP):
+        tile = white[:height, start : start + width]
+        wanted = np.zeros_like(tile)
+        wanted[[top, bottom], left : right + 1] = True
+        wanted[top : bottom + 1, [left, right]] = True
+        for corner in itertools.product((top, bottom), (left, right)):
+            tile[corner] = wanted[corner] = False  # where two strokes meet is the browser's affair
+        np.testing.assert_array_equal(tile, wanted)
+    update(page, outline=[])
+    expect(page.locator(".rw-sheet-looking")).to_be_hidden()
 
 
 def test_marked_channels_can_be_left_out(show_sheet):

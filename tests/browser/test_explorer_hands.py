@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import re
+
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from resnet_widgets.engine.regions import region_channels
@@ -41,6 +45,7 @@ def test_a_pixel_of_the_photo_outlines_the_cells_that_see_it(show_explorer):
     # The first stage has no field that is known.
     assert trait(page, "outlines", "stages") == [[], [x0, y0, x1, y1]]
     assert trait(page, "outline", "map1") == [x0, y0, x1, y1]
+    assert trait(page, "outline", "grid") == [x0, y0, x1, y1]
     point(page, 0.5, 0.5, ".rw-explorer-top .rw-picture")
     assert trait(page, "pixel") == []
     assert trait(page, "outline", "map1") == []
@@ -167,6 +172,55 @@ def test_two_photos_through_one_channel_and_their_difference(show_explorer):
     numbers = [float(text.removeprefix("≈ ").replace("−", "-")) for text in texts]
     wanted = [a[2, 1, 2], b[2, 1, 2], a[2, 1, 2] - b[2, 1, 2]]
     assert numbers == pytest.approx(wanted, abs=0.006)
+
+
+def test_the_numbers_of_a_comparison_are_exact(show_explorer):
+    page = show_explorer(exact=True, compare_photo="rocket", cursor=[1 / 8, 2 / 8, 2 / 8, 3 / 8])
+    a, b = FRAMES[LAYER][2, 1, 2], OF_ROCKET[LAYER][2, 1, 2]
+    readings = page.locator(".rw-compare-reading")
+    for reading, number in zip(readings.all(), [a, b, a - b], strict=True):
+        expect(reading).to_have_text(re.compile("^= "))
+        text = reading.inner_text().removeprefix("= ").replace("−", "-")
+        assert np.float32(text) == np.float32(number)
+
+
+def png(color, size=(80, 60)):
+    file = io.BytesIO()
+    Image.new("RGB", size, color).save(file, "PNG")
+    return list(file.getvalue())
+
+
+def test_both_photos_of_a_comparison_are_there_in_little(show_explorer):
+    of_rocket = {"name": "rocket.jpg", "size": [60, 80], "box": [10, 0, 70, 60], "notes": []}
+    page = show_explorer(compare_photo="rocket", compare_picture=of_rocket)
+    expect(page.locator(".rw-compare-columns")).to_be_visible()
+    asked = page.evaluate("stub.models.shown.sent")
+    pictures = [message["photo"] for message in asked if message["kind"] == "picture"]
+    assert sorted(pictures) == ["cat", "rocket"], "each is asked for once"
+    thumbs = page.locator(".rw-thumb-photo")
+    for key, color in (("cat", (200, 0, 0)), ("rocket", (0, 0, 200))):
+        page.evaluate(
+            "([photo, bytes]) => stub.models.shown.receive({ kind: 'picture', photo },"
+            " [new DataView(Uint8Array.from(bytes).buffer)])",
+            [key, png(color)],
+        )
+    for index, color in enumerate([(200, 0, 0), (0, 0, 200)]):
+        expect(thumbs.nth(index)).to_be_visible()
+        shown = pixels(page, f".rw-compare-column:nth-child({index + 1}) .rw-thumb-photo")
+        assert shown.shape[:2] == (36, 36)
+        assert np.abs(shown[..., :3].astype(int) - color).max() <= 2
+    update(page, compare_photo="", compare_picture={})
+    expect(thumbs.nth(1)).to_be_hidden()
+
+
+def test_whether_the_whole_photo_shows_is_a_trait(show_explorer):
+    page = show_explorer(whole=True)
+    crop = page.get_by_role("button", name="32² crop")
+    expect(crop).to_have_attribute("aria-pressed", "true")
+    crop.click()
+    assert trait(page, "whole") is False
+    update(page, whole=True)
+    expect(crop).to_have_attribute("aria-pressed", "true")
 
 
 def test_the_comparison_follows_layer_and_photo(show_explorer):
