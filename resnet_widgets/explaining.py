@@ -298,7 +298,14 @@ def _channel(asked: _Asked) -> Answer:
 
     cache, image = asked.cache, asked.image
     layer = asked.layer
-    place = site(cache, image, layer)
+    try:
+        place = site(cache, image, layer)
+    except ValueError:
+        block = cache.graph.find(layer).block
+        convs = [one.path for one in cache.graph if one.block == block and one.kind == "Conv2D"]
+        if not block or not convs:
+            raise
+        return {"choices": convs}, []
     channel = asked.channel_of(place.conv)
     made = inputs_of(cache, image, place.conv, channel, asked.cell_of(place.conv))
     kernels = kernels_of(cache, place.conv, channel)

@@ -188,6 +188,14 @@ def test_every_question_has_an_answer(page, what):
         assert buffers[0].startswith(b"\xff\xd8")
 
 
+def test_where_there_is_no_convolution_those_of_the_block_are_offered(page):
+    page.ask("channel", layer="conv3_block1_out", channel=0)
+    choices = page.wait("answer", 1)[0]["data"]["choices"]
+    assert sorted(choices) == ["conv3_block1_0_conv", "conv3_block1_1_conv"]
+    page.ask("channel", number=2, layer="avg_pool", channel=0)
+    assert "must be a convolution" in page.wait("trouble", 2)[0]["message"]
+
+
 def test_blocks_are_read_with_labelled_photos(page):
     explorer, why = page.explorer, page.explorer.why
     page.ask("reading", number=1)

@@ -55,9 +55,26 @@ export function camSection(panel) {
     lesson(
       "Where the layer you have chosen speaks for the class, and on the right the channels that say so, each with its weight α and what it adds.",
       "Move “sum of” to 1 and let it grow: if few channels make the map, few ideas decide. A late layer says what, coarsely; an early one where, but hardly why.",
-      "L = ReLU(Σₖ αₖ Aₖ), αₖ = mean over the cells of ∂yᶜ/∂Aₖ; ++ weighs positive gradients cell by cell, Layer-CAM gives each cell its own α, Score-CAM takes α from the logits of dimmed photos.",
-      "Selvaraju et al. 2017, Grad-CAM",
-      "https://arxiv.org/abs/1610.02391",
+      [
+        "Grad-CAM: L = ReLU(Σₖ αₖ Aₖ), αₖ = mean over the cells of ∂yᶜ/∂Aₖ",
+        "Selvaraju et al. 2017, Grad-CAM",
+        "https://arxiv.org/abs/1610.02391",
+      ],
+      [
+        "Grad-CAM++: αₖ = Σ g² / (2 g² + g³ Σ Aₖ) · ReLU(g), g = ∂yᶜ/∂Aₖ, summed over the cells",
+        "Chattopadhay et al. 2018, Grad-CAM++, equations 10 and 19",
+        "https://arxiv.org/abs/1710.11063",
+      ],
+      [
+        "Layer-CAM: L = ReLU(Σₖ ReLU(∂yᶜ/∂Aₖ) Aₖ), a weight for each cell",
+        "Jiang et al. 2021, LayerCAM",
+        "https://doi.org/10.1109/TIP.2021.3089943",
+      ],
+      [
+        "Score-CAM: αₖ = softmax over k of yᶜ(photo × Aₖ, enlarged and brought to 0…1)",
+        "Wang et al. 2020, Score-CAM",
+        "https://arxiv.org/abs/1910.01279",
+      ],
     ),
   );
   /** @type {any} */

@@ -24,11 +24,27 @@ export function channelSection(panel) {
     lesson(
       "On the left what batch norm and ReLU did to this channel; on the right the input channels it was made of, each with its map (1×1) or its kernel, and what it adds.",
       "Point at a cell to see what made that cell. The list, the rest and the bias together are the value before batch norm, exactly.",
-      "y = b + Σₖ wₖ ∗ xₖ;   BN(y) = γ (y − μ) / √(σ² + ε) + β",
-      "Ioffe and Szegedy 2015, Batch Normalization",
-      "https://arxiv.org/abs/1502.03167",
+      [
+        "y = b + Σₖ wₖ ∗ xₖ;   BN(y) = γ (y − μ) / √(σ² + ε) + β",
+        "Ioffe and Szegedy 2015, Batch Normalization",
+        "https://arxiv.org/abs/1502.03167",
+      ],
     ),
   );
+
+  /** The layers that could be shown instead, where this one is no convolution. */
+  function showChoices(/** @type {string[]} */ paths) {
+    note.textContent = "This layer is no convolution, nor right after one. Those of its block are:";
+    for (const part of [norm, cut, title, sum]) part.textContent = "";
+    list.replaceChildren();
+    toggles.replaceChildren(
+      ...paths.map((path) => {
+        const button = element("button", { type: "button", text: path });
+        button.addEventListener("click", () => setTrait(model, "layer", path));
+        return button;
+      }),
+    );
+  }
 
   function showSite(/** @type {any} */ data) {
     const layers = [
@@ -102,10 +118,12 @@ export function channelSection(panel) {
       try {
         const answer = await panel.ask("channel", { layer, channel, cursor });
         if (!answer) return;
-        note.textContent = "";
+        note.hidden = !answer.data.choices;
+        if (answer.data.choices) return showChoices(answer.data.choices);
         showSite(answer.data);
         showInputs(answer.data, answer.buffers[0]);
       } catch (error) {
+        note.hidden = false;
         note.textContent = /** @type {Error} */ (error).message;
         for (const part of [toggles, list]) part.replaceChildren();
         for (const part of [norm, cut, title, sum]) part.textContent = "";

@@ -55,9 +55,11 @@ export function dreamSection(panel) {
     lesson(
       "A picture, begun as noise, that is changed until the channel you have chosen answers to it as strongly as can be; for the layer of predictions, until its class does.",
       "It shows what pleases a channel, not what it means: another seed may please it just as much. Patterns that repeat tell more than single things.",
-      "x* = argmaxₓ 𝔼ₜ[mean Aₖ(t(x))], x from a spectrum, t small moves, turns and changes of size",
-      "Olah, Mordvintsev and Schubert 2017, Feature Visualization",
-      "https://distill.pub/2017/feature-visualization",
+      [
+        "x* = argmaxₓ 𝔼ₜ[mean Aₖ(t(x))], x from a spectrum, t small moves, turns and changes of size",
+        "Olah, Mordvintsev and Schubert 2017, Feature Visualization",
+        "https://distill.pub/2017/feature-visualization",
+      ],
     ),
   );
 

@@ -1,7 +1,7 @@
 // Prediction and knobs: what the network says, before and after its activations were changed.
 
-import { formatChance, lesson, rankedRows, runButton } from "./explain_parts.js";
-import { element, formatShort, onChange, setTrait, throttle } from "./shared.js";
+import { formatChance, formatLogit, lesson, rankedRows, runButton } from "./explain_parts.js";
+import { element, onChange, setTrait, throttle } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
@@ -22,6 +22,20 @@ export function withScale(edits, layer, channel, factor) {
   if (factor === 1) return rest;
   return [...rest, { kind: "scale", layer, channels: [channel], factor }];
 }
+
+/**
+ * The edits with one more, or without it if it is there already.
+ * @param {any[]} edits
+ * @param {any} edit
+ */
+export function toggled(edits, edit) {
+  const rest = edits.filter((one) => !isSame(one, edit));
+  return rest.length < edits.length ? rest : [...edits, edit];
+}
+
+/** Whether two edits do the same. */
+const isSame = (/** @type {any} */ a, /** @type {any} */ b) =>
+  ["kind", "layer", "channels", "box"].every((n) => JSON.stringify(a[n]) === JSON.stringify(b[n]));
 
 /** @param {Panel} panel */
 export function knobsSection(panel) {
@@ -68,30 +82,44 @@ export function knobsSection(panel) {
         mute,
         solo,
         erase,
-        element("label", { class: "rw-why-factor" }, factor, factorText),
+        element("label", { class: "rw-why-factor" }, "scale", factor, factorText),
       ),
       none,
       list,
       reset,
+      rank.node,
+      ranking,
     ),
-    element("div", {}, table, rank.node, ranking),
+    element("div", {}, table),
     lesson(
       "The classes the network thinks most likely, as they were (outline) and as they are now (bar).",
       "Mute a channel: if a class falls, the channel spoke for it. One channel rarely decides; a few together often do.",
-      "Δₖ = logit(A with channel k set to 0) − logit(A); only the layers after A run again.",
-      "Zeiler and Fergus 2013, Visualizing and Understanding Convolutional Networks",
-      "https://arxiv.org/abs/1311.2901",
+      [
+        "Δₖ = logit(A with channel k set to 0) − logit(A); only the layers after A run again.",
+        "Zeiler and Fergus 2013, Visualizing and Understanding Convolutional Networks",
+        "https://arxiv.org/abs/1311.2901",
+      ],
     ),
   );
 
   const edits = () => /** @type {any[]} */ (model.get("edits"));
   const here = () => ({ layer: model.get("layer"), channels: [model.get("channel")] });
-  const add = (/** @type {object} */ edit) => setTrait(model, "edits", [...edits(), edit]);
-  mute.addEventListener("click", () => add({ kind: "mute", ...here() }));
-  solo.addEventListener("click", () => add({ kind: "solo", ...here() }));
-  erase.addEventListener("click", () =>
-    add({ kind: "erase", layer: model.get("layer"), box: model.get("region"), channels: [] }),
-  );
+  const muted = () => ({ kind: "mute", ...here() });
+  const alone = () => ({ kind: "solo", ...here() });
+  const erased = () => ({
+    kind: "erase",
+    layer: model.get("layer"),
+    box: model.get("region"),
+    channels: [],
+  });
+  const knobs = /** @type {[HTMLButtonElement, () => any][]} */ ([
+    [mute, muted],
+    [solo, alone],
+    [erase, erased],
+  ]);
+  for (const [button, edit] of knobs) {
+    button.addEventListener("click", () => setTrait(model, "edits", toggled(edits(), edit())));
+  }
   reset.addEventListener("click", () => setTrait(model, "edits", []));
   const scale = throttle(() => {
     const number = Number(factor.value);
@@ -139,6 +167,10 @@ export function knobsSection(panel) {
     erase.title = erase.disabled
       ? "First draw a region on the map: hold Shift and drag"
       : "Set the region drawn on the map to zero, in all channels";
+    for (const [button, edit] of knobs) {
+      const on = !button.disabled && edits().some((one) => isSame(one, edit()));
+      button.setAttribute("aria-pressed", String(on));
+    }
     none.hidden = edits().length > 0;
     reset.hidden = edits().length === 0;
     const scaled = edits().find(
@@ -191,7 +223,7 @@ export function knobsSection(panel) {
           element("th", { scope: "row", text: row.label, title: row.label }),
           element("td", { class: "rw-why-track" }, then, now),
           element("td", {}, ...pair(formatChance(row.before[0]), formatChance(row.after[0]))),
-          element("td", {}, ...pair(formatShort(row.before[1]), formatShort(row.after[1]))),
+          element("td", {}, ...pair(formatLogit(row.before[1]), formatLogit(row.after[1]))),
           element("td", {}, pin),
         );
       }),

@@ -1,7 +1,7 @@
 // What the sections of the panel share: lessons, lists, pictures laid over the photo.
 
-import { colormapTable } from "./colors.js";
-import { element, formatNumber } from "./shared.js";
+import { colormapGradient, colormapTable } from "./colors.js";
+import { element, formatNumber, formatShort } from "./shared.js";
 
 /**
  * @typedef {{ data: any, buffers: DataView[] }} Answer
@@ -19,14 +19,12 @@ import { element, formatNumber } from "./shared.js";
  */
 
 /**
- * What one sees, how to read it, and the formula with its source for who asks for it.
+ * What one sees, how to read it, and formulas with their sources for who asks for them.
  * @param {string} see
  * @param {string} read
- * @param {string} formula
- * @param {string} source name of the paper
- * @param {string} address
+ * @param {...[formula: string, source: string, address: string]} formulas
  */
-export function lesson(see, read, formula, source, address) {
+export function lesson(see, read, ...formulas) {
   return element(
     "div",
     { class: "rw-why-lesson" },
@@ -35,11 +33,32 @@ export function lesson(see, read, formula, source, address) {
     element(
       "details",
       {},
-      element("summary", { text: "Formula" }),
-      element("p", { class: "rw-why-formula", text: formula }),
-      element("a", { href: address, target: "_blank", rel: "noopener", text: source }),
+      element("summary", { text: formulas.length > 1 ? "Formulas" : "Formula" }),
+      ...formulas.flatMap(([formula, source, address]) => [
+        element("p", { class: "rw-why-formula", text: formula }),
+        element("a", { href: address, target: "_blank", rel: "noopener", text: source }),
+      ]),
     ),
   );
+}
+
+/** The colours of a picture, and the numbers at their ends. */
+export function colourKey() {
+  const node = element("div", { class: "rw-why-key", hidden: true });
+  return {
+    node,
+    /** @param {string} colormap @param {number} low @param {number} high */
+    show(colormap, low, high) {
+      const colours = element("span", { class: "rw-why-key-colours", "aria-hidden": "true" });
+      colours.style.background = colormapGradient(colormap);
+      const numbers = [low, high].map((value) => element("span", { text: formatShort(value) }));
+      node.replaceChildren(numbers[0], colours, numbers[1]);
+      node.hidden = false;
+    },
+    hide() {
+      node.hidden = true;
+    },
+  };
 }
 
 /** The floats of a buffer; a copy, because a Float32Array must start at a multiple of 4. */
@@ -81,6 +100,7 @@ export function overlay(label) {
     value: 45,
     "aria-label": "How strongly the map covers the photo",
   });
+  const key = colourKey();
   const node = element(
     "div",
     { class: "rw-why-picture" },
@@ -92,6 +112,7 @@ export function overlay(label) {
       strength,
       element("span", { text: "map" }),
     ),
+    key.node,
   );
   /** @type {ImageBitmap | null} */
   let photo = null;
@@ -136,6 +157,10 @@ export function overlay(label) {
     show(next) {
       heat = next;
       draw();
+      if (!heat) return key.hide();
+      const limit =
+        heat.limit ?? heat.values.reduce((most, v) => Math.max(most, Math.abs(v) || 0), 0);
+      key.show(heat.signed ? "coolwarm" : "magma", heat.signed ? -limit : 0, limit);
     },
   };
 }
@@ -240,8 +265,15 @@ export function formatSeconds(/** @type {number} */ seconds) {
   return seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
 }
 
+/** Two decimals, so that a column of them is even; a word for what is no number. */
+export function formatLogit(/** @type {number | null} */ logit) {
+  if (logit === null || !Number.isFinite(logit)) return formatNumber(logit ?? Number.NaN);
+  return logit.toFixed(2).replaceAll("-", "−");
+}
+
 /** `34 %`, and one more digit where it would say 0 or 100. */
-export function formatChance(/** @type {number} */ chance) {
+export function formatChance(/** @type {number | null} */ chance) {
+  if (chance === null || !Number.isFinite(chance)) return "not a number";
   const percent = 100 * chance;
   return `${percent > 0.95 && percent < 99.05 ? Math.round(percent) : percent.toFixed(1)} %`;
 }

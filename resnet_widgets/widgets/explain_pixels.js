@@ -54,9 +54,26 @@ export function pixelsSection(panel) {
     lesson(
       "The photo with the pixels marked that the logit of the class depends on.",
       "Believe what several methods agree on. A gradient says what would change the answer, not what the answer is made of; only integrated gradients add up to it.",
-      "IGᵢ = (xᵢ − x′ᵢ) ∫₀¹ ∂y(x′ + t(x − x′))/∂xᵢ dt,   Σᵢ IGᵢ = y(x) − y(x′)",
-      "Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks",
-      "https://arxiv.org/abs/1703.01365",
+      [
+        "Saliency: |∂y/∂xᵢ|, the largest of a pixel's colours",
+        "Simonyan et al. 2013, Deep Inside Convolutional Networks",
+        "https://arxiv.org/abs/1312.6034",
+      ],
+      [
+        "SmoothGrad: |mean of ∂y/∂xᵢ at x + ε|, ε normal, 15 % of the range of x",
+        "Smilkov et al. 2017, SmoothGrad",
+        "https://arxiv.org/abs/1706.03825",
+      ],
+      [
+        "Integrated gradients: IGᵢ = (xᵢ − x′ᵢ) ∫₀¹ ∂y(x′ + t(x − x′))/∂xᵢ dt,   Σᵢ IGᵢ = y(x) − y(x′)",
+        "Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks",
+        "https://arxiv.org/abs/1703.01365",
+      ],
+      [
+        "Occlusion: y(x) − y(x with a square set to 0), the mean over the squares that cover a pixel",
+        "Zeiler and Fergus 2013, Visualizing and Understanding Convolutional Networks",
+        "https://arxiv.org/abs/1311.2901",
+      ],
     ),
   );
 

@@ -64,9 +64,11 @@ export function readingSection(panel) {
     lesson(
       "How much the photo on show is like the labelled photos, block after block: the highest line is the label that is nearest there.",
       "Where the lines part for good the answer has formed. If they part early, colour or texture is enough to tell; a few photos are a rough ruler, so believe wide gaps only.",
-      "sₗ = cos(f − m̄, mₗ − m̄), f = mean of each channel over the map, mₗ = mean of f over the photos of label l, m̄ = mean of all mₗ",
-      "Alain and Bengio 2016, Understanding intermediate layers using linear classifier probes",
-      "https://arxiv.org/abs/1610.01644",
+      [
+        "sₗ = cos(f − m̄, mₗ − m̄), f = mean of each channel over the map, mₗ = mean of f over the photos of label l, m̄ = mean of all mₗ",
+        "Alain and Bengio 2016, Understanding intermediate layers using linear classifier probes",
+        "https://arxiv.org/abs/1610.01644",
+      ],
     ),
   );
 
@@ -77,7 +79,9 @@ export function readingSection(panel) {
       element("b", { text: label }),
       data.forms === last
         ? " is nearest only in the last block."
-        : ` is nearest from ${data.blocks[data.forms].block} on, to the end.`,
+        : data.forms === 0
+          ? " is nearest from the first block to the last."
+          : ` is nearest from ${data.blocks[data.forms].block} on, to the end.`,
     );
     const all = data.blocks.flatMap((/** @type {any} */ block) => block.similarities);
     const finite = all.filter(Number.isFinite);
@@ -142,7 +146,10 @@ export function readingSection(panel) {
             "aria-pressed": String(block.layer === model.get("layer")),
           },
           element("span", { class: "rw-why-mark", "data-line": line }),
-          element("span", { text: block.block.replace(/^conv(\d+)_block(\d+)$/, "$1.$2") }),
+          element("span", {
+            class: "rw-why-block-name",
+            text: block.block.replace(/^conv(\d+)_block(\d+)$/, "$1.$2"),
+          }),
         );
         button.addEventListener("click", () => setTrait(model, "layer", block.layer));
         return button;

@@ -1,6 +1,6 @@
 // What residual means: shortcut + branch = sum → ReLU, and what each brings, in all blocks.
 
-import { lesson } from "./explain_parts.js";
+import { colourKey, lesson } from "./explain_parts.js";
 import { element, formatShare, formatShort, onChange, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
@@ -14,6 +14,7 @@ export function residualSection(panel) {
   const title = element("b");
   const facts = element("p", { class: "rw-soft" });
   const maps = element("div", { class: "rw-why-maps" });
+  const key = colourKey();
   const chart = element("div", { class: "rw-why-blocks", role: "group" });
   chart.setAttribute("aria-label", "Share of the branch in each block");
   const node = element(
@@ -21,6 +22,7 @@ export function residualSection(panel) {
     { class: "rw-why-stack" },
     element("div", { class: "rw-why-where" }, title),
     maps,
+    key.node,
     facts,
     element(
       "div",
@@ -32,9 +34,11 @@ export function residualSection(panel) {
     lesson(
       "One channel of a block: what came in by the shortcut, what the three convolutions add, their sum, and what ReLU leaves of it.",
       "All four maps share one range: blue is below zero, red above. A long bar is a block that makes something new, a short one a block that only corrects; where the cosine is negative it takes away.",
-      "y = ReLU(s + F(s)); energy = Σ of squares over cells; share of the branch = ‖F‖² / (‖F‖² + ‖s‖²)",
-      "He et al. 2015, Deep Residual Learning",
-      "https://arxiv.org/abs/1512.03385",
+      [
+        "y = ReLU(s + F(s)); energy = Σ of squares over cells; share of the branch = ‖F‖² / (‖F‖² + ‖s‖²)",
+        "He et al. 2015, Deep Residual Learning",
+        "https://arxiv.org/abs/1512.03385",
+      ],
     ),
   );
 
@@ -97,6 +101,7 @@ export function residualSection(panel) {
             title: `${block.block}: branch ${formatShare(block.share)}, cosine ${formatShort(block.agreement)}, ReLU cuts ${formatShare(block.cut)} of the cells`,
             "aria-label": `${block.block}, branch ${formatShare(block.share)}`,
           },
+          element("span", { class: "rw-why-bar-number", text: formatShare(block.share) }),
           element("span", { class: "rw-why-bar-box" }, bar),
           element("span", { text: block.block.replace(/^conv(\d+)_block(\d+)$/, "$1.$2") }),
         );
@@ -125,6 +130,7 @@ export function residualSection(panel) {
         `Shortcut and branch: cosine ${formatShort(data.agreement)}.`,
       ].join(" ");
       for (const [i, map] of shown.entries()) map.set("layer", data.layers[i]);
+      key.show("coolwarm", -limit, limit);
       give();
       bars(data);
     },

@@ -120,6 +120,12 @@ def test_knobs_make_edits(show_panel):
         {"kind": "solo", "layer": LAYER, "channels": [7]},
         {"kind": "scale", "layer": LAYER, "channels": [7], "factor": 0.5},
     ]
+    # What is done already is undone by the same button.
+    solo = page.get_by_role("button", name="Solo")
+    expect(solo).to_have_attribute("aria-pressed", "true")
+    solo.click()
+    assert [edit["kind"] for edit in trait(page, "edits")] == ["erase", "scale"]
+    expect(solo).to_have_attribute("aria-pressed", "false")
     page.get_by_role("button", name="Undo all").click()
     assert trait(page, "edits") == []
 
@@ -192,6 +198,7 @@ def test_a_cam_is_the_sum_of_its_channels(show_panel):
     count = page.get_by_label("How many channels are added up")
     expect(page.get_by_text("4 of 4 channels")).to_be_visible()
     canvas = ".rw-why-overlay"
+    expect(page.locator(".rw-why-key")).to_have_text("0.002.00")
     whole = pixels(page, canvas)[..., :3].sum(axis=2).astype(int)
     assert whole[-1, -1] > whole[0, 0] > whole[0, -1]
     count.fill("0")
@@ -262,8 +269,17 @@ def test_four_maps_of_a_block_share_channel_and_cursor(show_panel):
         cursor = page.evaluate("name => stub.models[name].get('cursor')", name)
         assert cursor == [0, 0, 0.25, 0.25]
     assert page.evaluate("() => stub.models.m1.get('limits')") == [-2, 2]
+    expect(page.locator(".rw-why-key")).to_have_text("−2.002.00")
     page.get_by_role("button", name="conv5_block2").click()
     assert trait(page, "layer") == "x"
+
+
+def test_where_there_is_no_convolution_those_of_the_block_are_offered(show_panel):
+    page = show_panel(section="channel")
+    answer(page, "channel", {"choices": ["conv5_block3_1_conv", "<b>odd</b>"]})
+    expect(page.get_by_text("This layer is no convolution")).to_be_visible()
+    page.get_by_role("button", name="<b>odd</b>").click()
+    assert trait(page, "layer") == "<b>odd</b>"
 
 
 READING = {
