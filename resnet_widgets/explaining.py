@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from .widgets.explain_panel import Answer, Say
 
 if TYPE_CHECKING:
     from .engine.activations import ActivationCache
+    from .engine.edits import ClassScore
     from .engine.explain.reading import LabelledPhotos
 
 # Channels that are listed, and steps of the slider that adds them up.
@@ -167,8 +169,8 @@ def _scores(asked: _Asked) -> Answer:
     edited = isinstance(image, EditedRun)
     after = cache.scores(image, None)
     before = cache.scores(image.image, None) if edited else after
-    best = [max(scores, key=lambda s: s.logit).index for scores in (before, after)]
-    listed = sorted(before, key=lambda s: -s.logit)[:5] + sorted(after, key=lambda s: -s.logit)[:5]
+    best = [max(scores, key=_rank_of).index for scores in (before, after)]
+    listed = [s for scores in (before, after) for s in sorted(scores, key=_rank_of)[:-6:-1]]
     pinned = [asked.target] if asked.target is not None else []
     indices = dict.fromkeys([s.index for s in listed] + pinned)
     rows = [
@@ -178,10 +180,15 @@ def _scores(asked: _Asked) -> Answer:
             "before": [before[i].probability, before[i].logit],
             "after": [after[i].probability, after[i].logit],
         }
-        for i in sorted(indices, key=lambda i: -after[i].logit)
+        for i in sorted(indices, key=lambda i: _rank_of(after[i]), reverse=True)
     ]
     names = [edit.name for edit in image.edits] if edited else []
     return {"rows": rows, "best": best, "edits": names}, []
+
+
+def _rank_of(score: ClassScore) -> float:
+    """What scores are ordered by: what is no number comes last."""
+    return -math.inf if math.isnan(score.logit) else score.logit
 
 
 def _rank(asked: _Asked) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -203,6 +204,15 @@ class Looking:
         if not any(shown.stages.channels):
             strongest = [_strongest(stages[path]) for path in shown.stages.layers]
             shown.stages.update(channels=strongest)
+        if any(not math.isfinite(p.probability) for p in predictions):
+            # JSON has no word for them, and bars of them would say nothing.
+            predictions = []
+            shown.report(
+                ValueError(
+                    "The network's answer to this photo is not a number (NaN or infinity), so "
+                    "there are no predictions. Look in its weights and in the edits."
+                )
+            )
         shown.update(predictions=[[p.label, p.probability] for p in predictions], status="")
         self._serving.show_memory()
         if not self._traced:

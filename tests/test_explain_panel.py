@@ -238,6 +238,28 @@ def test_classes_follow_an_edit_while_a_picture_grows(page):
     page.wait("trouble", 1)
 
 
+def test_an_answer_that_is_no_number_is_said_and_every_question_answered():
+    model = network()
+    layer = model.get_layer("conv2_block1_1_conv")
+    layer.set_weights([np.full_like(w, np.nan) for w in layer.get_weights()])
+    explorer = rw.Explorer(PHOTO, model)
+    page = Page(explorer)
+    page.settle(lambda: bool(explorer.error) and not explorer.status)
+    assert "not a number" in explorer.error
+    assert explorer.predictions == []
+    page.ask("scores", number=1)
+    rows = page.wait("answer", 1)[0]["data"]["rows"]
+    assert len(rows) == 4 and all(row["after"] == [None, None] for row in rows)
+    page.ask("residual", number=2, layer="conv2_block1_out", channel=0)
+    assert page.wait("answer", 2)[0]["data"]["agreement"] is None
+    page.ask("channel", number=3, layer="conv2_block1_1_conv", channel=0)
+    assert page.wait("answer", 3)[0]["data"]["value"] is None
+    for number, what in enumerate(("cam", "rank", "pixels"), 4):
+        page.ask(what, number=number, layer="conv2_block1_out")
+        assert "no number for this class" in page.wait("trouble", number)[0]["message"]
+    explorer.close()
+
+
 def test_a_picture_grows_and_is_cancelled_half_way(page):
     page.ask("dream", layer="conv2_block1_out", channel=1, steps=1024, seed=0)
     content, _ = page.wait("progress", 1)

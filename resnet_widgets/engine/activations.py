@@ -201,7 +201,7 @@ class ActivationCache:
             )
         values = to_probabilities(values)
         labels = self.labels(output) or [f"class {index}" for index in range(len(values))]
-        best = np.argsort(values)[::-1][:top]
+        best = _descending(values)[:top]
         return [Prediction(labels[i], int(i), float(values[i])) for i in best]
 
     def scores(
@@ -223,7 +223,7 @@ class ActivationCache:
         logits = self.logits(image, preprocess=preprocess)
         probabilities = self.classifier.probabilities(logits)
         labels = self.labels(self.graph.output) or [f"class {i}" for i in range(len(logits))]
-        chosen = range(len(logits)) if top is None else np.argsort(logits)[::-1][:top]
+        chosen = range(len(logits)) if top is None else _descending(logits)[:top]
         return [
             ClassScore(labels[i], int(i), float(probabilities[i]), float(logits[i])) for i in chosen
         ]
@@ -432,6 +432,11 @@ class ActivationCache:
         shapes = [layer.shape for layer in self.graph.layers if layer.piece >= start]
         numbers = sum(math.prod(n or 1 for n in shape) for shape in shapes)
         return max(1, min(wanted, _MOST_AT_ONCE, _ROOM_FOR_VERSIONS // (4 * numbers)))
+
+
+def _descending(values: np.ndarray) -> np.ndarray:
+    """Indices of the greatest values first; what is no number comes last."""
+    return np.argsort(np.where(np.isnan(values), -np.inf, values))[::-1]
 
 
 def _as_array(tensor: tf.Tensor, is_batch: bool) -> np.ndarray:

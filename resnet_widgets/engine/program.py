@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,17 @@ from .head import Head
 from .model_input import masked
 
 _SCOPE_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
+# Each holds a traced copy of what comes after its layer.
+_MOST_OF_EDITS = 32
+
+
+def can_trace(graph: LayerGraph, paths: Iterable[str]) -> bool:
+    """Whether layers can be called in a traced function.
+
+    Keras makes a scope of each layer's name, and in a traced function TensorFlow takes no name with
+    a space, say. Such a model runs as it would by itself.
+    """
+    return all(_SCOPE_NAME.fullmatch(graph.operation(path).name) for path in paths)
 
 
 class Program:
@@ -21,6 +33,8 @@ class Program:
     def __init__(self, graph: LayerGraph) -> None:
         self._graph = graph
         self._functions: dict[object, Any] = {}
+        # One for each layer that is edited or explained: the last few, the oldest first.
+        self._of_edits: OrderedDict[object, Any] = OrderedDict()
 
     def survey(self, tensor: tf.Tensor, outputs: str) -> dict[str, tf.Tensor]:
         """Runs the whole network; returns the outputs of all `"pieces"`, or besides them those of
@@ -66,7 +80,7 @@ class Program:
             )
 
         key = ("edited", piece.index, tuple(inputs), tuple(masks))
-        return self._traced(key, run, list(inputs.values()), list(masks.values()))
+        return self._traced(key, paths, run, list(inputs.values()), list(masks.values()))
 
     def gradient(
         self,
@@ -98,11 +112,16 @@ class Program:
 
         key = ("gradient", path, tuple(masks))
         index = tf.constant([target], tf.int32)
-        return self._traced(key, run, x, list(rest.values()), index, list(masks.values()))
+        return self._traced(key, paths, run, x, list(rest.values()), index, list(masks.values()))
 
-    def _traced(self, key: object, run: Callable[..., Any], *arguments: Any) -> Any:
+    def _traced(
+        self, key: object, paths: Iterable[str], run: Callable[..., Any], *arguments: Any
+    ) -> Any:
         """Calls `run`, traced once for any batch; its last argument are masks of any size."""
-        if key not in self._functions:
+        function = self._of_edits.pop(key, None)
+        if function is None and not can_trace(self._graph, paths):
+            return run(*arguments)
+        if function is None:
             *first, masks = arguments
             signature = [
                 *tf.nest.map_structure(
@@ -110,16 +129,17 @@ class Program:
                 ),
                 [tf.TensorSpec((None,) * mask.shape.rank, mask.dtype) for mask in masks],
             ]
-            self._functions[key] = tf.function(run, input_signature=signature, autograph=False)
-        return self._functions[key](*arguments)
+            function = tf.function(run, input_signature=signature, autograph=False)
+        self._of_edits[key] = function
+        if len(self._of_edits) > _MOST_OF_EDITS:
+            self._of_edits.popitem(last=False)
+        return function(*arguments)
 
     def _call(
         self, key: object, paths: Iterable[str], source: str, wanted: Iterable[str], x: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         if key not in self._functions:
-            if not all(_SCOPE_NAME.fullmatch(self._graph.operation(p).name) for p in paths):
-                # Keras makes a scope of each layer's name, and in a traced function TensorFlow
-                # takes no name with a space, say. Such a model runs as it would by itself.
+            if not can_trace(self._graph, paths):
                 self._functions[key] = lambda x: self._graph.run(paths, source, x, wanted)
                 return self._functions[key](x)
             # A concrete function is never traced again, whichever thread calls it.

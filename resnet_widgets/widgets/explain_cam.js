@@ -90,7 +90,7 @@ export function camSection(panel) {
     const values = sums.subarray(index * cells, (index + 1) * cells);
     countText.textContent = `${cam.counts[index]} of ${cam.channels} channels`;
     // The scale is that of the whole map, so that one sees it grow.
-    const limit = sums.subarray(-cells).reduce((most, value) => Math.max(most, value), 0);
+    const limit = sums.subarray(-cells).reduce((most, value) => Math.max(most, value || 0), 0);
     picture.show({ values, height, width, signed: false, limit });
   }
 
@@ -116,8 +116,12 @@ export function camSection(panel) {
   }
 
   async function computeNow() {
+    // The gradient of a layer is traced when it is first asked for, which can take seconds.
     run.node.hidden = method.value !== "score-cam";
-    run.set(true);
+    run.set(true, `The layers after ${model.get("layer")}, forward and backward …`);
+    const late = setTimeout(() => {
+      run.node.hidden = false;
+    }, 400);
     const options = {
       layer: model.get("layer"),
       method: method.value,
@@ -133,6 +137,7 @@ export function camSection(panel) {
       count.max = String(cam.counts.length - 1);
       count.value = count.max;
       run.set(false, method.value === "score-cam" ? "The 64 channels that vary most" : "");
+      run.node.hidden = method.value !== "score-cam";
       draw();
       showList();
     } catch (error) {
@@ -142,6 +147,8 @@ export function camSection(panel) {
       picture.show(null);
       run.set(false, /** @type {Error} */ (error).message);
       run.node.hidden = false;
+    } finally {
+      clearTimeout(late);
     }
   }
 

@@ -252,7 +252,7 @@ export function tile(values, height, width, limit) {
   const table = colormapTable("coolwarm");
   const pixels = new Uint32Array(image.data.buffer);
   values.forEach((value, i) => {
-    const share = limit > 0 ? Math.max(-1, Math.min(1, value / limit)) : 0;
+    const share = limit > 0 ? Math.max(-1, Math.min(1, value / limit)) || 0 : 0;
     pixels[i] = table[Math.round(127.5 + 127.5 * share)];
   });
   /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")).putImageData(image, 0, 0);
@@ -267,13 +267,13 @@ export function formatSeconds(/** @type {number} */ seconds) {
 
 /** Two decimals, so that a column of them is even; a word for what is no number. */
 export function formatLogit(/** @type {number | null} */ logit) {
-  if (logit === null || !Number.isFinite(logit)) return formatNumber(logit ?? Number.NaN);
+  if (logit === null || !Number.isFinite(logit)) return formatNumber(logit);
   return logit.toFixed(2).replaceAll("-", "−");
 }
 
 /** `34 %`, and one more digit where it would say 0 or 100. */
 export function formatChance(/** @type {number | null} */ chance) {
-  if (chance === null || !Number.isFinite(chance)) return "not a number";
+  if (chance === null || !Number.isFinite(chance)) return formatNumber(chance);
   const percent = 100 * chance;
   return `${percent > 0.95 && percent < 99.05 ? Math.round(percent) : percent.toFixed(1)} %`;
 }

@@ -210,9 +210,11 @@ export function formatShape(shape) {
 
 /**
  * Four significant digits, thousands and powers of ten only where they help: `0.8413`, `12.3`, `−1.2e−7`.
- * @param {number} value
+ * @param {number | null} value
  */
 export function formatNumber(value) {
+  // In JSON a number that is not finite is null.
+  if (value === null) return "not finite";
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
   const text =
@@ -224,9 +226,10 @@ export function formatNumber(value) {
 
 /**
  * Two decimals for what a legend says: `8.77`, `−0.31`, `0.00`; else as `formatNumber`.
- * @param {number} value
+ * @param {number | null} value
  */
 export function formatShort(value) {
+  if (value === null) return formatNumber(value);
   const size = Math.abs(value);
   if (size !== 0 && !(size >= 0.01 && size < 1000)) return formatNumber(value);
   return value.toFixed(2).replaceAll("-", "−");
@@ -234,9 +237,10 @@ export function formatShort(value) {
 
 /**
  * A share of a whole: `13 %`, and never 0 or 100 unless it is.
- * @param {number} share in 0…1
+ * @param {number | null} share in 0…1
  */
 export function formatShare(share) {
+  if (share === null || !Number.isFinite(share)) return formatNumber(share);
   const percent = Math.round(100 * share);
   if (percent === 0 && share > 0) return "< 1 %";
   if (percent === 100 && share < 1) return "> 99 %";

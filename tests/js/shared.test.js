@@ -204,3 +204,10 @@ test("a store that is closed is an error that says what to do", async () => {
   assert.equal(shown.at(-1).state, "error");
   assert.match(shown.at(-1).message, /Run its cell again/);
 });
+
+test("what JSON has no number for is said, not counted as zero", () => {
+  for (const format of [formatNumber, formatShort, formatShare]) {
+    assert.equal(format(null), "not finite");
+  }
+  assert.equal(formatShare(Number.NaN), "NaN");
+});

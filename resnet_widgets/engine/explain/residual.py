@@ -43,23 +43,23 @@ class Residual:
 
     @property
     def branch_share(self) -> float:
-        """The branch's part of the energy of both, 0 to 1, for the whole block."""
+        """The branch's part of the energy of both, 0 to 1, for the whole block; NaN stays NaN."""
         branch = float(self.branch_energy.sum())
         both = branch + float(self.shortcut_energy.sum())
-        return branch / both if both > 0 else 0.0
+        return branch / both if both != 0 else 0.0
 
     @property
     def channel_shares(self) -> np.ndarray:
         """The branch's part of the energy of both in each channel; 0 where there is none."""
         both = self.branch_energy + self.shortcut_energy
-        return np.divide(self.branch_energy, both, out=np.zeros_like(both), where=both > 0)
+        return np.divide(self.branch_energy, both, out=np.zeros_like(both), where=both != 0)
 
     @property
     def agreement(self) -> float:
         """Cosine between shortcut and branch, -1 to 1: below 0 the branch takes away."""
         product = float(np.sum(self.sum_energy - self.shortcut_energy - self.branch_energy)) / 2
         size = float(self.shortcut_energy.sum() * self.branch_energy.sum()) ** 0.5
-        return product / size if size > 0 else 0.0
+        return product / size if size != 0 else 0.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,10 +20,23 @@ def class_index(cache: ActivationCache, image: Any, target: int | str | None) ->
         target: Index or label of a class; `None` for the most probable one.
 
     Raises:
-        ValueError: If the model has no such class.
+        ValueError: If the model has no such class, or its logit is not a number.
     """
+    logits = cache.logits(image)
     if target is None:
-        return int(np.argmax(cache.logits(image)))
+        # Where all are NaN, any of them.
+        target = int(np.argmax(np.where(np.isnan(logits), -np.inf, logits)))
+    index = _index_of(cache, target)
+    if logits.ndim == 1 and not np.isfinite(logits[index]):
+        raise ValueError(
+            "The network gives no number for this class, so there is nothing to explain: look in "
+            "its weights, its input and the edits for NaN and infinity. "
+            f"Received: target={index} with the logit {logits[index]}"
+        )
+    return index
+
+
+def _index_of(cache: ActivationCache, target: int | str) -> int:
     labels = cache.labels(cache.graph.output) or ()
     count = cache.graph.find(cache.graph.output).shape[-1] or 0
     if isinstance(target, str):

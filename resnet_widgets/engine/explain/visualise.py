@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..download import Progress
+from ..program import can_trace
 from .pace import Pace
 from .residual import is_relu
 
@@ -93,9 +94,6 @@ def visualise(
     optimizer = keras.optimizers.Adam(rate)
     rng = np.random.default_rng(seed)
 
-    @tf.function(
-        input_signature=[tf.TensorSpec((8,), tf.float32)], autograph=False, reduce_retracing=True
-    )
     def step(transform: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             picture = painter.paint()
@@ -106,6 +104,8 @@ def visualise(
         optimizer.apply_gradients([(tape.gradient(loss, painter.spectrum), painter.spectrum)])
         return score
 
+    if can_trace(cache.graph, [layer.path for layer in cache.graph][1:]):
+        step = tf.function(step, input_signature=[tf.TensorSpec((8,))], autograph=False)
     scores: list[float] = []
     pace = Pace("Making a picture", steps, progress)
     for number in range(steps):

@@ -1,0 +1,127 @@
+"""Explanations of models that are unusual: strange names, nested, not finite, no classes."""
+
+import keras
+import numpy as np
+import pytest
+
+import resnet_widgets as rw
+from resnet_widgets import explain
+
+PHOTO = np.random.default_rng(4).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+NAMES = ["two words", 'a "quote"', "<img src=x onerror=alert(1)>", "größe", "conv2_block1_1_conv"]
+
+
+def odd_model(name):
+    """A block with a shortcut inside a nested model; one of its layers has this name."""
+    keras.utils.set_random_seed(2)
+    x = inner = keras.Input((12, 12, 4), name="inside")
+    branch = keras.layers.Conv2D(4, 3, padding="same", name=name)(x)
+    branch = keras.layers.BatchNormalization(name="conv2_block1_2_bn")(branch)
+    x = keras.layers.Add(name="conv2_block1_add")([x, branch])
+    nested = keras.Model(inner, keras.layers.ReLU(name="conv2_block1_out")(x), name="nested")
+    inputs = keras.Input((24, 24, 3))
+    x = keras.layers.Conv2D(4, 3, strides=2, padding="same", name="stem conv")(inputs)
+    x = nested(keras.layers.ReLU(name="stem_relu")(x))
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(inputs, keras.layers.Dense(3, "softmax", name="classes")(x))
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def odd(request):
+    cache = rw.ActivationCache(odd_model(request.param))
+    yield cache, f"nested/{request.param}"
+    cache.close()
+
+
+def test_every_method_takes_any_name(odd):
+    cache, layer = odd
+    logits = cache.logits(PHOTO)
+    run = cache.run(PHOTO, [explain.Mute(layer, 1)])
+    assert layer in run.edits[0].name
+    changes = explain.rank_channels(cache, PHOTO, layer, 0).changes
+    np.testing.assert_allclose(cache.logits(run)[0] - logits[0], changes[1], atol=1e-5)
+    shape = cache.graph.find(layer).shape[:2]
+    for method in ("grad-cam", "grad-cam++", "layer-cam"):
+        cam = explain.grad_cam(cache, PHOTO, layer, 1, method=method)
+        assert cam.layer == layer and cam.map.shape == shape
+    assert explain.score_cam(cache, PHOTO, layer, 1).map.shape == shape
+    assert explain.saliency(cache, PHOTO, 1).map.any()
+    assert explain.integrated_gradients(cache, PHOTO, 1).gap <= 0.01
+    assert explain.occlusion(cache, PHOTO, 1, window=12).map.any()
+    assert explain.inputs_of(cache, PHOTO, layer, 2).conv == layer
+    assert explain.site(cache, PHOTO, layer).bn == "nested/conv2_block1_2_bn"
+    assert len(explain.visualise(cache, layer, 0, steps=2).scores) == 2
+    again = explain.edit_from_dict(explain.Solo(layer, [0, 3]).to_dict())
+    assert again == explain.Solo(layer, [0, 3])
+    photos = {"a": [PHOTO[::-1]], "b": [255 - PHOTO]}
+    assert explain.early_reading(cache, PHOTO, photos)[-1].labels[0] in photos
+
+
+def test_a_muted_layer_is_muted_whatever_its_name(odd):
+    cache, layer = odd
+    run = cache.run(PHOTO, [explain.Mute(layer, range(4))])
+    assert not run.activation(layer).any()
+    before = run.before(layer)
+    assert before.any()
+
+
+@pytest.fixture(scope="module")
+def lost():
+    """A network one of whose weights is NaN."""
+    model = odd_model("conv2_block1_1_conv")
+    layer = model.get_layer("nested").get_layer("conv2_block1_1_conv")
+    layer.set_weights([np.full_like(w, np.nan) for w in layer.get_weights()])
+    cache = rw.ActivationCache(model)
+    yield cache
+    cache.close()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: explain.grad_cam(c, PHOTO, "stem_relu"),
+        lambda c: explain.grad_cam(c, PHOTO, "stem_relu", 1, method="layer-cam"),
+        lambda c: explain.score_cam(c, PHOTO, "stem_relu"),
+        lambda c: explain.rank_channels(c, PHOTO, "stem_relu", 2),
+        lambda c: explain.saliency(c, PHOTO),
+        lambda c: explain.smooth_grad(c, PHOTO, samples=2),
+        lambda c: explain.integrated_gradients(c, PHOTO),
+        lambda c: explain.occlusion(c, PHOTO),
+    ],
+)
+def test_where_the_answer_is_no_number_it_is_said(lost, call):
+    with pytest.raises(ValueError, match=r"gives no number for this class.*nan"):
+        call(lost)
+
+
+def test_numbers_that_are_none_stay_none(lost):
+    assert all(np.isnan(score.logit) for score in lost.scores(PHOTO))
+    [found] = explain.residual_shares(lost, PHOTO)
+    assert np.isnan(found.branch_share) and np.isnan(found.agreement)
+    assert np.isnan(explain.inputs_of(lost, PHOTO, "nested/conv2_block1_1_conv", 0).value)
+
+
+def test_classes_without_a_number_come_last():
+    model = odd_model("conv")
+    dense = model.get_layer("classes")
+    kernel, bias = dense.get_weights()
+    bias[1] = np.nan
+    dense.set_weights([kernel, bias])
+    scores = rw.ActivationCache(model).scores(PHOTO)
+    assert scores[-1].index == 1
+    assert scores[0].logit > scores[1].logit
+
+
+def test_functions_for_edits_are_bounded(monkeypatch):
+    monkeypatch.setattr("resnet_widgets.engine.program._MOST_OF_EDITS", 2)
+    inputs = keras.Input((24, 24, 3), name="picture")
+    x = keras.layers.ReLU(name="a")(inputs)
+    for name in "bcd":
+        x = keras.layers.ReLU(name=name)(x)
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    model = keras.Model(inputs, keras.layers.Dense(3, "softmax", name="classes")(x))
+    cache = rw.ActivationCache(model)
+    expected = {name: cache.gradient(PHOTO, name, 1)[1] for name in "abcd"}
+    [program] = cache._runner._programs.values()
+    assert len(program._of_edits) == 2
+    np.testing.assert_array_equal(cache.gradient(PHOTO, "a", 1)[1], expected["a"])
