@@ -141,11 +141,13 @@ export function explorerLayout({ model, el, signal, host, models, rowOf, inputSi
     // A vector has no channels to lay out beside the bars that show it already.
     boxes.grid.hidden = (rowOf(model.get("layer"))?.shape.length ?? 3) < 3;
     if (boxes.grid.hidden) photo.setOverlay(null);
+    boxes.why.hidden = !models.why.get("live");
     jumps.arrange([model.get("layer"), `ch ${model.get("channel")}`].join(" · "));
   }
 
   onChange(model, ["photo", "picture", "status", "about", "layer", "channel"], arrange, signal);
   onChange(models.tree, ["layers"], arrange, signal);
+  onChange(models.why, ["live"], arrange, signal);
   header.crop.addEventListener("click", () => setTrait(model, "whole", !model.get("whole")), {
     signal,
   });

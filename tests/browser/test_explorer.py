@@ -271,6 +271,8 @@ def test_there_is_no_way_to_a_part_that_is_not_there(show_explorer):
     page = show_explorer(layer="predictions", channel=0)
     expect(page.locator(".rw-vector").first).to_be_visible()
     expect(page.get_by_role("button", name="All channels", exact=True)).to_be_disabled()
+    update(page, model="why", live=False)
+    expect(page.get_by_role("button", name="Why?", exact=True)).to_be_disabled()
     page.locator(".rw-explorer").focus()
     page.keyboard.press("2")
     expect(page.locator(".rw-explorer")).to_be_focused()
@@ -286,6 +288,25 @@ def test_tree_links_and_reading_stay_in_sight(show_explorer):
         for part in (page.get_by_role("tree"), page.locator(".rw-jumps")):
             expect(part).to_be_in_viewport(ratio=1)
         expect(page.locator(".rw-explorer-footer")).to_be_in_viewport(ratio=1)
+
+
+CUT = """() => {
+  const edge = document.querySelector(".rw-explorer").getBoundingClientRect().right;
+  const wide = (node) => node.getClientRects().length && node.getBoundingClientRect().right > edge;
+  return [...document.querySelectorAll(".rw-explorer *")].filter(wide).map((n) => n.outerHTML);
+}"""
+
+
+def test_nothing_is_cut_off_at_any_width(show_explorer):
+    page = show_explorer(exact=True, cursor=[1 / 8, 2 / 8, 2 / 8, 3 / 8], region=[0, 0, 0.5, 0.5])
+    page.set_viewport_size({"width": 1500, "height": 800})
+    wait_shown(page, "conv2_block1_out", 2)
+    page.wait_for_selector(".rw-stage canvas[data-shown]")
+    for width in (480, 560, 719, 720, 760, 1000, 1400):
+        page.locator("#place").evaluate("(place, px) => { place.style.width = `${px}px`; }", width)
+        next_frame(page)
+        assert page.evaluate(CUT) == [], width
+    page.set_viewport_size({"width": 1040, "height": 800})
 
 
 def test_what_is_hidden_in_the_sheet_is_passed_over_by_the_slider(show_explorer):
