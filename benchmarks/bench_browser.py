@@ -100,7 +100,7 @@ window.bench = (() => {
     const last = seen.at(-1)[1];
     return seen.find(([, hash]) => hash === last)[0];
   }
-  const grid = () => document.querySelector(".rw-explorer .rw-sheet .rw-cells");
+  const grid = () => document.querySelector(".rw-explorer .rw-sheet .rw-cells[data-shown]");
   const sheet = () => inLab.look(grid());
   /** Milliseconds that the page is busy with a change and the frame that draws it. What `look`
    * costs does not count; `times` that changed nothing on the sheet are left out. */
@@ -131,12 +131,13 @@ window.bench = (() => {
     lastFrameStart = performance.now();
     requestAnimationFrame(note);
   })();
-  const blend = () => document.querySelector(".rw-explorer .rw-blend");
+  const blend = () =>
+    [...document.querySelectorAll(".rw-explorer .rw-blend")].find((one) => one.offsetParent);
   const rescale = (times) => busy((i) => {
     blend().value = String((i % 50) / 50 + 0.01);
     blend().dispatchEvent(new Event("input", { bubbles: true }));
   }, times);
-  const order = () => document.querySelector(".rw-explorer-main > div .rw-order select");
+  const order = () => document.querySelector(".rw-explorer-main > .rw-slider .rw-order select");
   const names = ["index", "variance", "zeros", "maximum", "similarity", "strength"];
   const resort = (times) => busy((i) => {
     order().value = names[i % names.length];
@@ -245,7 +246,8 @@ class Bench:
         self.pick_all([DRAG_LAYER])
         self.traffic.wait_until_quiet()
         times, late, shown, last = page.evaluate("() => bench.drag(256)")
-        assert (last, shown) == ("255", page.evaluate("() => bench.channel()")), (last, shown)
+        most = self.explorer.slider.get_attribute("aria-valuemax")
+        assert (last, shown) == (most, page.evaluate("() => bench.channel()")), (last, shown)
         self.note("drag over 256 channels, from frame to frame", times, "≤ 16.7")
         self.rows.append(Row("… frames in which the map was not there yet", str(late), target="0"))
 

@@ -424,3 +424,20 @@ def test_repr_is_short(cache):
     assert len(repr(cache)) < 120
     assert "177 layers" in repr(cache)
     assert "tensorflow" in sys.modules
+
+
+def test_a_piece_needs_no_photo_to_be_preprocessed_again(model):
+    made = []
+
+    def preprocess(pixels):
+        made.append(len(pixels))
+        return keras.applications.resnet.preprocess_input(pixels.copy())
+
+    cache = ActivationCache(model, preprocess=preprocess)
+    cache.predictions(PHOTO)
+    cache.activation(PHOTO, "conv4_block2_1_conv")
+    cache.activation(PHOTO, "conv5_block1_2_bn")
+    assert made == [1]
+    cache.activation(np.stack([PHOTO, OTHER]), "conv1_conv")
+    assert made == [1, 2]
+    cache.close()

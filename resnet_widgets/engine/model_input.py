@@ -15,9 +15,13 @@ from .graph import LayerGraph, Piece
 class ModelInput:
     """What is asked about: a key for the cache, and the model's input, made when first needed."""
 
-    def __init__(self, key: str, is_batch: bool, make: Callable[[], np.ndarray]) -> None:
+    def __init__(
+        self, key: str, is_batch: bool, make: Callable[[], np.ndarray], *, is_fitted: bool = True
+    ) -> None:
         self.key = key
         self.is_batch = is_batch
+        # Whether it is a photo of the model's size, and no array of any.
+        self.is_fitted = is_fitted
         self._make = make
         self._tensor: tf.Tensor | None = None
         # Index of the first piece that has to be run for this photo, and what is edited.
@@ -41,7 +45,7 @@ class EditedInput(ModelInput):
         key: str,
         count: int = 1,
     ) -> None:
-        super().__init__(key, bool(not key), base._make)
+        super().__init__(key, bool(not key), base._make, is_fitted=base.is_fitted)
         self.base = base
         self.count = count
         ranks = {path: 1 + len(graph.find(path).shape) for path in masks}
@@ -79,7 +83,7 @@ def raw_input(image: Any, input_shape: tuple[int | None, ...]) -> ModelInput:
     is_batch = array.ndim == 4
     batch = array if is_batch else array[None]
     key = hashlib.sha1(f"{batch.shape}".encode() + np.ascontiguousarray(batch).data).hexdigest()
-    return ModelInput(f"raw {key}", is_batch, lambda: batch)
+    return ModelInput(f"raw {key}", is_batch, lambda: batch, is_fitted=False)
 
 
 def masked(tensor: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

@@ -44,6 +44,8 @@ class Runner:
         self.generation = 0
         self._store = store
         self._programs: OrderedDict[tuple, Program] = OrderedDict()
+        # All photos are fitted to one size, so one of them tells the shape of all.
+        self._photo_shape: tuple[int, ...] | None = None
         self._computing = threading.Lock()
         self._counting = threading.Lock()
         self._hits = self._misses = self._surveys = self._pieces = 0
@@ -260,7 +262,12 @@ class Runner:
             self._store.put(photo.key, path, tensor, lasting=self.graph.find(path).is_cut)
 
     def _program(self, photo: ModelInput) -> Program:
-        shape = tuple(photo.tensor().shape[1:])
+        # To preprocess a photo takes longer than a small piece; most are run on what is known.
+        shape = self._photo_shape if photo.is_fitted else None
+        if shape is None:
+            shape = tuple(photo.tensor().shape[1:])
+        if photo.is_fitted:
+            self._photo_shape = shape
         program = self._programs.pop(shape, None) or Program(self.graph)
         self._programs[shape] = program
         if len(self._programs) > _MAX_SHAPES:
