@@ -124,11 +124,17 @@ async function renderSlider({ model, el, signal, host }) {
     },
     { signal },
   );
+  /** While the frame of the layer is on its way the strongest channel is only wished for. */
+  let [busy, wished] = [false, false];
+  function goStrongest() {
+    wished = busy;
+    if (frame && !busy) setTrait(model, "value", strongestChannel(frame, model.get("hide")));
+  }
   strongest.addEventListener(
     "click",
     () => {
       setTrait(model, "playing", false);
-      if (frame) setTrait(model, "value", strongestChannel(frame, model.get("hide")));
+      goStrongest();
     },
     { signal },
   );
@@ -139,6 +145,7 @@ async function renderSlider({ model, el, signal, host }) {
     model,
     ["value"],
     () => {
+      wished = false;
       // A channel that was left out is there while it is the one shown.
       if (model.get("hide")) arrange();
       else show();
@@ -153,10 +160,12 @@ async function renderSlider({ model, el, signal, host }) {
   arrange();
 
   await followFrame({ model, host, signal }, (now) => {
-    if (now.state === "busy") return;
+    busy = now.state === "busy";
+    if (busy) return;
     frame = now.state === "ready" ? now.frame : null;
     arrange();
     if (frame && model.get("value") >= frame.channels) go(channels.indexOf(frame.channels - 1));
+    if (wished) goStrongest();
   });
 }
 

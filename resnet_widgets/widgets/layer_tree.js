@@ -177,13 +177,16 @@ function render({ model, el, signal }) {
   }
 
   /**
-   * Opens a stage or a block, and selects what it hands on; or closes it.
+   * Opens a stage or a block, and selects what it hands on; closes the one that is looked at.
    * @param {TreeNode} node
    * @param {boolean} [shows] whether it selects anything
    */
   function press(node, shows = true) {
-    toggle(node);
-    const output = layersOf(node).at(-1);
+    const layers = layersOf(node);
+    const chosen = selected();
+    const looksAway = shows && !found && !(chosen && layers.includes(chosen));
+    if (!open.has(node) || !looksAway) toggle(node);
+    const output = layers.at(-1);
     if (shows && open.has(node) && !found && output) setTrait(model, "selected", output.name);
   }
 

@@ -64,6 +64,19 @@ def test_the_strongest_channel_is_one_action_away_in_any_order(show_slider):
     assert saved_values(page) == [BY_STRENGTH[0]]
 
 
+def test_the_strongest_of_a_layer_on_its_way_is_chosen_when_it_is_there(show):
+    frames = {"conv": np.broadcast_to(STRENGTH, (2, 2, 8)), "next": np.zeros((2, 2, 8))}
+    frames["next"][..., 3] = 1
+    page = show("channel_slider.js", ChannelSlider, frames, layer="conv", value=1)
+    page.wait_for_selector("[aria-valuetext*=strength]")
+    page.evaluate("stub.holding = true; stub.models.shown.update({ layer: 'next' })")
+    page.wait_for_function("stub.held.length === 1")
+    page.get_by_role("button", name="strongest").click()
+    assert value(page) == 1, "that of the layer before says nothing"
+    page.evaluate("stub.release()")
+    page.wait_for_function("stub.models.shown.get('value') === 3")
+
+
 def test_hidden_channels_are_passed_over_and_counted(show_slider):
     # All channels of this frame are constant, and one of them is dead.
     page = show_slider(value=2, hide=True)

@@ -144,7 +144,12 @@ def test_opening_a_stage_or_a_block_selects_what_it_hands_on(tree, by):
     expect(item(page, "conv3_block2_out")).to_be_visible()
     go("conv3_block1", "ArrowDown")
     assert selected(page) == OUT
+    set_trait(page, "selected", "predictions")
     go("conv3", "ArrowUp")
+    expect(item(page, "conv3")).to_have_attribute("aria-expanded", "true")
+    assert selected(page) == "conv3_block2_out", "one that is open already is shown, not closed"
+    set_trait(page, "selected", OUT)
+    go("conv3")
     expect(item(page, "conv3")).to_have_attribute("aria-expanded", "false")
     assert selected(page) == OUT, "closing selects nothing"
 
