@@ -63,11 +63,13 @@ export function createModel(state, answer) {
 export async function start(page, modules, el, textOf) {
   const { signal } = new AbortController();
   const prefix = "anywidget:";
-  /** @type {Map<string, { model: Model, widget: Widget, exports?: any }>} */
+  /** @type {Map<string, { model: Model, widget: Widget, exports?: Promise<any> }>} */
   const parts = new Map();
-  for (const [id, { module, state }] of Object.entries(page.widgets)) {
-    parts.set(prefix + id, { model: createModel(state, answer), widget: modules[module] });
+  /** @param {string} reference @param {{ module: string, state: Record<string, any> }} stored */
+  function add(reference, { module, state }) {
+    parts.set(reference, { model: createModel(state, answer), widget: modules[module] });
   }
+  for (const [id, stored] of Object.entries(page.widgets)) add(prefix + id, stored);
   const partOf = (/** @type {string} */ reference) => {
     const part = parts.get(reference);
     if (!part) throw new Error(`There is no widget ${reference} in this page.`);
@@ -76,10 +78,17 @@ export async function start(page, modules, el, textOf) {
   const root = partOf(prefix + page.root);
   const host = {
     getModel: async (/** @type {string} */ reference) => partOf(reference).model,
+    /** Only a page without a kernel has this: what is in it. */
+    saved: {
+      has: (/** @type {string} */ layer) =>
+        Object.values(page.frames).every((layers) => Object.hasOwn(layers, layer)),
+    },
     getWidget: async (/** @type {string} */ reference) => {
-      const { model, widget, exports } = partOf(reference);
+      const part = partOf(reference);
+      const { model, widget } = part;
+      part.exports ??= (async () => widget.initialize?.({ model, signal, host }))();
       return {
-        exports,
+        exports: await part.exports,
         render: (/** @type {any} */ { el: place, signal: until = signal }) =>
           widget.render?.({ model, el: place, signal: until, host }),
       };
@@ -132,8 +141,31 @@ export async function start(page, modules, el, textOf) {
     root.model.set("error", "");
   });
 
-  for (const part of parts.values()) {
-    part.exports = await part.widget.initialize?.({ model: part.model, signal, host });
+  // For each column of stages the kernel makes a map and a slider: here, copies of the first ones.
+  for (const [reference, { model }] of [...parts]) {
+    if (!Array.isArray(model.get("sliders"))) continue;
+    const first = (/** @type {string} */ many, /** @type {string} */ one) =>
+      page.widgets[(model.get(many)[0] ?? root.model.get(one)).slice(prefix.length)];
+    /** @type {[string, Page["widgets"][string]][]} */
+    const kinds = [
+      ["maps", first("maps", "map")],
+      ["sliders", first("sliders", "slider")],
+    ];
+    let made = 0;
+    model.on("change:layers", () => {
+      const count = model.get("layers").length;
+      for (const [name, stored] of kinds) {
+        const columns = model.get(name).slice(0, count);
+        while (columns.length < count) {
+          const copy = `${reference}-${++made}`;
+          add(copy, structuredClone(stored));
+          columns.push(copy);
+        }
+        model.set(name, columns);
+      }
+    });
   }
+
+  await Promise.all([...parts.keys()].map(host.getWidget));
   await root.widget.render?.({ model: root.model, el, signal, host });
 }

@@ -89,9 +89,10 @@ export function compareView({ model, map, controls, host, signal }) {
     title: "Remove the second photo",
   });
   const empty = element("div", { class: "rw-empty rw-compare-empty" });
-  empty.textContent =
-    "Choose or drop a second photo here to see both through this layer and channel, and what differs. " +
-    "Two layers of one photo stand side by side above.";
+  empty.textContent = host.saved
+    ? "To compare another photo with this one you need the notebook this page came from."
+    : "Choose or drop a second photo here to see both through this layer and channel, and what differs. " +
+      "Two layers of one photo stand side by side above.";
   const status = element("div", { class: "rw-empty", hidden: true });
   const columns = element("div", { class: "rw-compare-columns", hidden: true });
   const node = element(
@@ -202,7 +203,7 @@ export function compareView({ model, map, controls, host, signal }) {
     const busy = has && [first, second].some(({ now }) => now.state === "busy");
     node.classList.toggle("rw-busy", busy);
     empty.hidden = has;
-    swap.hidden = remove.hidden = !has;
+    swap.hidden = remove.hidden = !has || host.saved;
     // What is on screen stays until there is something of both photos to take its place.
     if (busy && !columns.hidden) return;
     columns.hidden = !has || !a || !b || a.isVector;

@@ -63,6 +63,12 @@ export function questions(model, signal) {
 async function renderPanel({ model, el, signal, host }) {
   becomeRoot(el, signal);
   el.classList.add("rw-why");
+  if (host.saved) {
+    const title = element("div", { class: "rw-title" }, element("span", { text: "Why?" }));
+    const text = "Knobs, CAMs and the rest of “Why?” need the notebook this page came from.";
+    el.append(title, element("div", { class: "rw-empty", text }));
+    return;
+  }
   const { ask, cancel } = questions(model, signal);
   const tabs = element("div", { class: "rw-why-tabs", role: "tablist", "aria-label": "Why?" });
   const content = element("div", { class: "rw-why-content", role: "tabpanel", tabindex: -1 });

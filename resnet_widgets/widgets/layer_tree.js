@@ -22,8 +22,8 @@ const LINE = 24;
 /** Lines that are drawn above and below what can be seen. */
 const SPARE = 8;
 
-/** @param {{ model: any, el: HTMLElement, signal: AbortSignal }} context */
-function render({ model, el, signal }) {
+/** @param {{ model: any, el: HTMLElement, signal: AbortSignal, host?: any }} context */
+function render({ model, el, signal, host }) {
   becomeRoot(el, signal);
   el.classList.add("rw-tree");
   const field = element("input", {
@@ -63,6 +63,8 @@ function render({ model, el, signal }) {
   const nodes = new WeakMap();
   let typed = "";
   let typedAt = 0;
+  // Where the marks say that a layer is: a page without a kernel has some and no others.
+  const where = host?.saved ? "in this page" : "in the cache";
 
   /** @param {Set<TreeNode>} shown */
   const groupsOf = (shown) => new Set([...shown].filter((node) => !node.row));
@@ -220,8 +222,8 @@ function render({ model, el, signal }) {
       const layers = layersOf(node);
       const ready = layers.filter((layer) => cached.has(layer.name)).length;
       const isBusy = busy.has(node);
-      let state = `${ready} of ${layers.length} layers in the cache`;
-      if (node.row) state = ready ? "in the cache" : "not in the cache";
+      let state = `${ready} of ${layers.length} layers ${where}`;
+      if (node.row) state = ready ? where : `not ${where}`;
       if (isBusy) state = "being computed";
       item.dataset.cached = ready === layers.length ? "all" : ready ? "some" : "none";
       item.classList.toggle("rw-tree-computing", isBusy);
@@ -233,6 +235,7 @@ function render({ model, el, signal }) {
     }
     const about = current && !current.row && list.matches(":focus-within") ? current : chosen;
     const texts = about ? [about.name, ...factsOf(about)] : [];
+    if (about?.row && host?.saved && !cached.has(about.name)) texts.push(`not ${where}`);
     facts.replaceChildren(...texts.map((text) => element("div", { text, title: text })));
     facts.hidden = texts.length === 0;
   }

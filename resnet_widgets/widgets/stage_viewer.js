@@ -245,6 +245,8 @@ async function renderStages({ model, el, signal, host }) {
     const [layer, count] = [nextLayer(), model.get("layers").length];
     add.textContent = "+ column";
     if (count >= MOST) label(add, `There is room for ${MOST} columns: remove one first`, true);
+    else if (layer && host.saved && !host.saved.has(layer))
+      label(add, `${layer} is not in this page`, true);
     else label(add, layer ? `Add ${layer} as a column` : "Select a layer to add it", !layer);
   }
   add.addEventListener(

@@ -173,14 +173,50 @@ def test_units_have_their_names(open_page):
 
 
 def test_a_layer_that_is_not_inside_says_so(open_page, saved):
-    assert "conv2_block1_1_conv" not in saved.layers
+    missing = "conv2_block1_1_conv"
+    assert missing not in saved.layers
     page = open_page()
-    pick(page, "conv2_block1_1_conv")
+    there = page.locator("[role=treeitem][data-name=conv2_block1_out]")
+    other = page.locator(f"[role=treeitem][data-name={missing}]")
+    style = "(item) => getComputedStyle(item.firstElementChild).borderTopStyle"
+    assert [item.evaluate(style) for item in (there, other)] == ["solid", "dashed"]
+    expect(there).to_have_attribute("aria-description", re.compile("in this page$"))
+    expect(other).to_have_attribute("aria-description", re.compile("not in this page$"))
+    facts = page.locator(".rw-tree-facts")
+    expect(facts).not_to_contain_text("this page")
+    pick(page, missing)
     alert = page.locator(".rw-explorer-top [role=alert]", has_text="is not in this page")
     expect(alert).to_be_visible()
+    expect(facts).to_contain_text("not in this page")
+    add = page.locator(".rw-stage-add")
+    expect(add).to_be_disabled()
+    expect(add).to_have_attribute("title", f"{missing} is not in this page")
     pick(page, "conv2_block1_out")
     page.wait_for_selector(".rw-explorer-top canvas[data-shown^='conv2_block1_out#']")
     expect(alert).to_have_count(0)
+    expect(add).to_be_enabled()
+
+
+def test_columns_come_move_and_go(open_page):
+    page = open_page()
+    shown = page.locator(".rw-stage canvas[data-shown]")
+    expect(shown).to_have_count(3)
+    before = [canvas.get_attribute("data-shown") for canvas in shown.all()]
+    pick(page, "conv1_relu")
+    page.locator(".rw-stage-add").click()
+    expect(shown).to_have_count(len(before) + 1)
+    added = re.compile("^conv1_relu#")
+    expect(shown.last).to_have_attribute("data-shown", added)
+    page.locator(".rw-stage").last.get_by_role("button", name="to the left").click()
+    expect(shown.last).to_have_attribute("data-shown", before[-1])
+    for _ in before:
+        page.locator(".rw-stage").first.get_by_role("button", name="Remove").click()
+    expect(shown).to_have_count(1)
+    expect(shown).to_have_attribute("data-shown", before[-1])
+    page.locator(".rw-stage").get_by_role("button", name="Remove").click()
+    expect(shown).to_have_count(0)
+    page.locator(".rw-stage-add").click()
+    expect(shown).to_have_attribute("data-shown", added)
 
 
 def test_what_needs_the_kernel_says_so(open_page):
@@ -189,6 +225,8 @@ def test_what_needs_the_kernel_says_so(open_page):
     assert page.locator(".rw-picker").count() >= 1
     assert page.locator(".rw-picker:visible").count() == 0
     expect(page.locator(".rw-memory")).to_be_hidden()
+    expect(page.locator(".rw-why")).to_contain_text("need the notebook this page came from")
+    expect(page.locator(".rw-compare")).to_contain_text("you need the notebook this page came from")
     page.evaluate(
         """() => {
           const data = new DataTransfer();
