@@ -473,3 +473,15 @@ class TestStageViewer:
 
     def test_without_a_store_there_are_no_columns(self):
         assert StageViewer(layers=["a"]).maps == []
+
+
+def test_a_saved_notebook_says_what_was_in_a_widget():
+    store, _ = make_store()
+    shown = ActivationMap(store=store, layer="conv1_relu", channel=3)
+    data, _ = shown._repr_mimebundle_()
+    invitation = "Run the cell to bring it to life."
+    assert data["text/plain"] == f"ActivationMap of conv1_relu, channel 3. {invitation}"
+    stages = StageViewer(store=store, layers=["conv1_relu", "pool1_pool"])
+    assert repr(stages) == f"StageViewer of conv1_relu, pool1_pool. {invitation}"
+    assert repr(ActivationMap(store=store)) == f"ActivationMap. {invitation}"
+    assert repr(ChannelSlider(count=4)) == f"ChannelSlider. {invitation}"

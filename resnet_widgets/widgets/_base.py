@@ -81,6 +81,18 @@ class Widget(anywidget.AnyWidget):
             )
         super().__init__(**kwargs)
 
+    def __repr__(self) -> str:
+        if self._view_name is None:
+            return object.__repr__(self)
+        # What a saved notebook shows where the widget cannot live.
+        shows = self._shows()
+        return f"{type(self).__name__}{shows and f' of {shows}'}. Run the cell to bring it to life."
+
+    def _shows(self) -> str:
+        """What can be seen in it, in words."""
+        layer = getattr(self, "layer", "")
+        return f"{layer}, channel {self.channel}" if layer and self.has_trait("channel") else layer
+
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Takes over what the page has set, as far as `accepts` says it may and the traits agree.
 

@@ -67,6 +67,9 @@ class StageViewer(Coloured):
     maps = WidgetList()
     sliders = WidgetList()
 
+    def _shows(self) -> str:
+        return ", ".join(self.layers)
+
     def accepts(self, name: str, value: Any) -> bool:
         """Columns cost two widgets each, so a page gets no more than there is room for."""
         if name == "layers" and not _are_layers(value):
