@@ -28,6 +28,7 @@ RUNS = {
     "start": ["bench_start.py"],
     "memory": ["bench_memory.py"],
     "browser": ["bench_browser.py"],
+    "why": ["bench_why.py"],
     "peers": ["bench_peers.py"],
 }
 

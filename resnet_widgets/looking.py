@@ -134,12 +134,16 @@ class Looking:
         return (f"{key} {key_of(shown.edits)}" if shown.edits else key) == shown.photo
 
     def looked_at(self) -> tuple[ActivationCache, Any, bytes]:
-        """What is explained: the photo shown, with its edits."""
-        photo = self._photos.get(self._shown.photo)
-        if photo is None or self._shown.cache is None:
+        """What is explained: the photo shown, with the edits, also while their maps are made."""
+        cache, photo = self._shown.cache, self._photos.get(self._shown.photo)
+        if photo is None or cache is None:
             raise ValueError("There is nothing to explain yet: pick a photo.")
         picture = cropped(photo.jpeg, photo.picture["size"], photo.picture["box"])
-        return self._shown.cache, photo.image, picture
+        image: Any = photo.image
+        if isinstance(image, EditedRun):
+            image = image.image
+        edits = tuple(self._shown.edits)
+        return cache, EditedRun(cache, image, edits) if edits else image, picture
 
     def close(self) -> None:
         """Lets the model go."""

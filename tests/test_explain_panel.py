@@ -106,6 +106,21 @@ def test_edits_change_predictions_and_maps(page):
     page.settle(lambda: explorer.predictions == before)
 
 
+def test_classes_follow_an_edit_before_its_maps_are_made(page):
+    explorer = page.explorer
+    hold = threading.Event()
+    explorer._jobs.worker.submit(lambda task: hold.wait(LONG))
+    edit = Mute("conv3_block1_out", [0, 1, 2])
+    try:
+        page.comm.page_sets(edits=[edit.to_dict()])
+        page.ask("scores")
+        data = page.wait("answer", 1)[0]["data"]
+        assert data["edits"] == [edit.name]
+        assert any(row["before"] != row["after"] for row in data["rows"])
+    finally:
+        hold.set()
+
+
 def test_a_page_turns_knobs(page):
     explorer = page.explorer
     photo = explorer.photo

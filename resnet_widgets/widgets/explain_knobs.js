@@ -61,7 +61,7 @@ export function knobsSection(panel) {
         "tr",
         {},
         ...["Class", "", "Probability", "Logit", "Explain"].map((text) =>
-          element("th", { scope: "col", text }),
+          text ? element("th", { scope: "col", text }) : element("td"),
         ),
       ),
     ),
@@ -205,12 +205,14 @@ export function knobsSection(panel) {
         now.style.width = `${100 * row.after[0]}%`;
         const then = element("span", { class: "rw-why-then", hidden: !changed });
         then.style.width = `${100 * row.before[0]}%`;
+        const text = row.index === model.get("target") ? "pinned" : "pin";
         const pin = element("button", {
           type: "button",
           class: "rw-pill",
-          text: row.index === model.get("target") ? "pinned" : "pin",
+          text,
+          title: "Explain this class",
           "aria-pressed": String(row.index === target),
-          "aria-label": `Explain ${row.label}`,
+          "aria-label": `${text} ${row.label}`,
         });
         pin.addEventListener("click", () =>
           setTrait(model, "target", model.get("target") === row.index ? -1 : row.index),

@@ -271,6 +271,11 @@ export function formatLogit(/** @type {number | null} */ logit) {
   return logit.toFixed(2).replaceAll("-", "−");
 }
 
+/** `4.6` for `conv4_block6`; other names stay. */
+export function shortBlock(/** @type {string} */ block) {
+  return block.replace(/^conv(\d+)_block(\d+)$/, "$1.$2");
+}
+
 /** `34 %`, and one more digit where it would say 0 or 100. */
 export function formatChance(/** @type {number | null} */ chance) {
   if (chance === null || !Number.isFinite(chance)) return formatNumber(chance);

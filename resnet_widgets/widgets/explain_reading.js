@@ -1,6 +1,6 @@
 // Reading early: which labelled photos each block takes the photo to be nearest to.
 
-import { lesson, runButton } from "./explain_parts.js";
+import { lesson, runButton, shortBlock } from "./explain_parts.js";
 import { element, formatShort, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
@@ -142,13 +142,13 @@ export function readingSection(panel) {
           {
             type: "button",
             title: `${block.block}: ${numbers}`,
-            "aria-label": `${block.block}, nearest ${block.nearest}`,
+            "aria-label": `${shortBlock(block.block)}, ${block.block}, nearest ${block.nearest}`,
             "aria-pressed": String(block.layer === model.get("layer")),
           },
           element("span", { class: "rw-why-mark", "data-line": line }),
           element("span", {
             class: "rw-why-block-name",
-            text: block.block.replace(/^conv(\d+)_block(\d+)$/, "$1.$2"),
+            text: shortBlock(block.block),
           }),
         );
         button.addEventListener("click", () => setTrait(model, "layer", block.layer));

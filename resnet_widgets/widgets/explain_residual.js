@@ -1,6 +1,6 @@
 // What residual means: shortcut + branch = sum → ReLU, and what each brings, in all blocks.
 
-import { colourKey, lesson } from "./explain_parts.js";
+import { colourKey, lesson, shortBlock } from "./explain_parts.js";
 import { element, formatShare, formatShort, onChange, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
@@ -99,11 +99,10 @@ export function residualSection(panel) {
             type: "button",
             "aria-pressed": String(block.block === data.block),
             title: `${block.block}: branch ${formatShare(block.share)}, cosine ${formatShort(block.agreement)}, ReLU cuts ${formatShare(block.cut)} of the cells`,
-            "aria-label": `${block.block}, branch ${formatShare(block.share)}`,
           },
           element("span", { class: "rw-why-bar-number", text: formatShare(block.share) }),
           element("span", { class: "rw-why-bar-box" }, bar),
-          element("span", { text: block.block.replace(/^conv(\d+)_block(\d+)$/, "$1.$2") }),
+          element("span", { text: shortBlock(block.block) }),
         );
         button.addEventListener("click", () => setTrait(model, "layer", block.out));
         return button;

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from resnet_widgets.widgets import ActivationMap, ExplainPanel
 
 from .painted import pixels
+from .test_accessibility import AXE, audit
 
 LAYER = "conv5_block3_out"
 SCORES = {
@@ -133,13 +134,13 @@ def test_knobs_make_edits(show_panel):
 def test_a_class_is_pinned_and_let_go(show_panel):
     page = show_panel()
     answer(page, "scores", SCORES)
-    page.get_by_role("button", name="Explain dog").click()
+    page.get_by_role("button", name="pin dog").click()
     assert trait(page, "target") == 5
     page.wait_for_function(
         "() => stub.models.shown.sent.some((m) => m.what === 'scores' && m.options.target === 5)"
     )
     answer(page, "scores", SCORES)
-    page.get_by_role("button", name="Explain dog").click()
+    page.get_by_role("button", name="pinned dog").click()
     assert trait(page, "target") == -1
 
 
@@ -246,22 +247,24 @@ def test_a_picture_grows_and_is_cancelled_half_way(show_panel):
     np.testing.assert_array_equal(pixels(page, ".rw-why-overlay")[..., :3], grey)
 
 
+RESIDUAL = {
+    "block": "conv5_block3",
+    "layers": ["a", "b", "c", "d"],
+    "channel": 0,
+    "limit": 2,
+    "of_channel": [3, 1, 4, 1],
+    "of_block": [1, 1, 2, 0],
+    "agreement": -0.25,
+    "blocks": [
+        {"block": "conv5_block2", "share": 0.1, "agreement": 0.1, "cut": 0.5, "out": "x"},
+        {"block": "conv5_block3", "share": 0.2, "agreement": 0.1, "cut": 0.5, "out": "d"},
+    ],
+}
+
+
 def test_four_maps_of_a_block_share_channel_and_cursor(show_panel):
     page = show_panel(section="residual")
-    data = {
-        "block": "conv5_block3",
-        "layers": ["a", "b", "c", "d"],
-        "channel": 0,
-        "limit": 2,
-        "of_channel": [3, 1, 4, 1],
-        "of_block": [1, 1, 2, 0],
-        "agreement": -0.25,
-        "blocks": [
-            {"block": "conv5_block2", "share": 0.1, "agreement": 0.1, "cut": 0.5, "out": "x"},
-            {"block": "conv5_block3", "share": 0.2, "agreement": 0.1, "cut": 0.5, "out": "d"},
-        ],
-    }
-    answer(page, "residual", data)
+    answer(page, "residual", RESIDUAL)
     page.wait_for_selector(".rw-why-map canvas[data-shown='d#0']")
     expect(page.get_by_text("brings 25 % of the energy")).to_be_visible()
     page.evaluate("() => stub.models.m2.set('cursor', [0, 0, 0.25, 0.25])")
@@ -270,7 +273,7 @@ def test_four_maps_of_a_block_share_channel_and_cursor(show_panel):
         assert cursor == [0, 0, 0.25, 0.25]
     assert page.evaluate("() => stub.models.m1.get('limits')") == [-2, 2]
     expect(page.locator(".rw-why-key")).to_have_text("−2.002.00")
-    page.get_by_role("button", name="conv5_block2").click()
+    page.get_by_title("conv5_block2: branch 10 %").click()
     assert trait(page, "layer") == "x"
 
 
@@ -325,6 +328,61 @@ def test_the_answer_forms_block_after_block(show_panel):
     page.wait_for_function(
         "stub.models.shown.sent.filter((m) => m.what === 'reading').length === 4"
     )
+
+
+CHANNEL = {
+    **dict.fromkeys(("conv", "bn", "relu"), LAYER),
+    "channel": 7,
+    "facts": dict.fromkeys(("scale", "shift", "mean", "variance", "gain", "offset", "cut"), 0.5),
+    "source": "before",
+    "cell": None,
+    "bias": 0,
+    "value": 1.5,
+    "inputs": 3,
+    "rest": 0,
+    "rows": [[2, 1], [0, 0.7], [1, -0.2]],
+    "shown": "map",
+    "shape": [2, 2, 3],
+}
+
+
+@pytest.mark.parametrize("width", [480, 1000])
+@pytest.mark.parametrize(
+    "section", ["knobs", "cam", "pixels", "residual", "channel", "reading", "no photos", "dream"]
+)
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: `npm ci` installs it")
+def test_no_section_has_a_violation(show_panel, section, width):
+    if section == "no photos":
+        page = show_panel(width, section="reading")
+        expect(page.get_by_text("explorer.early_reading({")).to_be_visible()
+    else:
+        page = show_panel(width, section=section, labelled="8 photos of 2 labels: cat, dog")
+    if section == "knobs":
+        answer(page, "scores", SCORES)
+        page.get_by_role("button", name="Mute", exact=True).click()
+        answer(page, "scores", EDITED)
+        page.get_by_role("button", name="Which channels matter most?").click()
+        rows = [[9, -0.5], [7, 0.1]]
+        answer(page, "rank", {"layer": LAYER, "target": 3, "label": "cat", "rows": rows})
+    elif section == "cam":
+        show_cam(page)
+    elif section == "pixels":
+        answer_photo(page)
+        answer(page, "estimate", {"method": "saliency", "seconds": 2})
+        page.get_by_role("button", name="Compute").click()
+        answer(page, "pixels", None, kind="progress", share=0.5, text="half way")
+    elif section == "residual":
+        answer(page, "residual", RESIDUAL)
+        page.wait_for_selector(".rw-why-map canvas[data-shown='d#0']")
+    elif section == "channel":
+        answer(page, "channel", CHANNEL, np.zeros((3, 2, 2), "<f4"))
+    elif section == "reading":
+        answer(page, "reading", READING)
+    elif section == "dream":
+        answer(page, "estimate", {"method": "visualise", "seconds": 2})
+    for summary in page.locator(".rw-why-lesson summary").all():
+        summary.click()
+    assert audit(page) == []
 
 
 def test_tabs_by_keys(show_panel):

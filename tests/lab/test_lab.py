@@ -132,3 +132,47 @@ def test_a_restart_of_the_kernel_is_told_and_the_picture_stays(open_notebook):
         arg=f"{layer}#{channel}",
     )
     assert gone.is_visible()
+
+
+def test_why(open_notebook):
+    """Open the panel, mute a channel, look at the map without it, undo; find its CAM."""
+    notebook = open_notebook(
+        "import skimage\nimport resnet_widgets as rw\n"
+        "explorer = rw.explore(skimage.data.chelsea(), 'mini', layer='conv5_block3_out')\nexplorer"
+    )
+    notebook.run_all()
+    explorer, page = ExplorerPage(notebook), notebook.page
+    explorer.wait_until_shown("conv5_block3_out")
+    page.locator(".rw-why summary").first.click()
+    scores = page.locator(".rw-why-scores tbody tr")
+    scores.first.wait_for()
+    before = notebook.evaluate("explorer.cache.scores(explorer.image, 1)[0].probability")
+    channel = notebook.evaluate("explorer.channel")
+
+    page.get_by_role("button", name="Mute", exact=True).click()
+    page.get_by_text(f"mute channel {channel} of conv5_block3_out").wait_for()
+    notebook.wait_for_value("len(explorer.edits)", 1)
+    after = notebook.evaluate(
+        "explorer.cache.run(explorer.image, explorer.edits)"
+        ".scores(None)[explorer.cache.scores(explorer.image, 1)[0].index].probability"
+    )
+    assert after != before
+    page.wait_for_function("() => document.querySelectorAll('.rw-why-then:not([hidden])').length")
+    muted = [row.split() for row in scores.all_inner_texts()]
+    assert [f"{round(100 * p)}" for p in (before, after)] == [
+        word for word in next(row for row in muted if row[0] == "cat") if word.isdigit()
+    ]
+    explorer.wait_until_shown("conv5_block3_out", channel)
+    page.wait_for_function(
+        """() => {
+          const canvas = document.querySelector(".rw-explorer-top canvas[data-shown]");
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          return new Set(new Uint32Array(data.buffer)).size === 1;
+        }"""
+    )
+
+    page.get_by_role("button", name="Mute", exact=True).click()
+    notebook.wait_for_value("explorer.edits", [])
+    page.get_by_role("tab", name="CAM").click()
+    page.get_by_text("512 of 512 channels").wait_for()
+    assert notebook.evaluate("explorer.why.error") == ""
