@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import nbformat
 import pytest
 from lab_driver import Notebook, Server, serving
 from playwright.sync_api import Browser
@@ -25,15 +24,9 @@ def open_notebook(server: Server, chromium: Browser) -> Iterator[Callable[..., N
     opened: list[Notebook] = []
 
     def open_it(*cells: str, file: Path | None = None, view: str = "doc/tree") -> Notebook:
-        path = file.name if file else f"cells-{len(list(server.root.iterdir()))}.ipynb"
+        path = file.name if file else server.write_notebook(*cells)
         if file:
             (server.root / path).write_bytes(file.read_bytes())
-        else:
-            notebook = nbformat.v4.new_notebook(
-                cells=[nbformat.v4.new_code_cell(source) for source in cells],
-                metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-            )
-            nbformat.write(notebook, server.root / path)
         opened.append(Notebook(server, context.new_page(), path, view))
         return opened[-1]
 

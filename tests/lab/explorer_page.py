@@ -5,21 +5,20 @@ from __future__ import annotations
 from lab_driver import Notebook
 from playwright.sync_api import Locator
 
-_CANVAS = ".rw-explorer-top canvas[data-shown]"
+_CANVAS = ".rw-explorer-top canvas"
 
 
 class ExplorerPage:
-    """The first explorer of a notebook that is open in JupyterLab."""
+    """One explorer of a notebook that is open in JupyterLab; the first, unless told otherwise."""
 
-    def __init__(self, notebook: Notebook) -> None:
+    def __init__(self, notebook: Notebook, index: int = 0) -> None:
         self.page = notebook.page
-        self.canvas: Locator = self.page.locator(_CANVAS).first
-        self.slider: Locator = self.page.locator(
+        self.root: Locator = self.page.locator(".rw-explorer").nth(index)
+        self.canvas: Locator = self.root.locator(f"{_CANVAS}[data-shown]").first
+        self.slider: Locator = self.root.locator(
             ".rw-explorer-main > .rw-slider [role=slider]"
         ).first
-        self.selected: Locator = self.page.locator(
-            ".rw-explorer [role=treeitem][aria-selected=true]"
-        )
+        self.selected: Locator = self.root.locator("[role=treeitem][aria-selected=true]")
 
     @property
     def shown(self) -> tuple[str, int]:
@@ -32,7 +31,7 @@ class ExplorerPage:
         wanted = (
             f"[data-shown^='{layer}#']" if channel is None else f"[data-shown='{layer}#{channel}']"
         )
-        self.page.wait_for_selector(_CANVAS + wanted)
+        self.root.locator(_CANVAS + wanted).first.wait_for()
 
     def drag_slider(self, start: float, end: float, steps: int = 20) -> None:
         """Drags along the slider with the mouse, from one share of its width to another."""

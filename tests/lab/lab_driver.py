@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from playwright.sync_api import Page
 
 _NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
@@ -118,6 +119,17 @@ class Server:
             self._process.kill()
             self._process.wait()
 
+    def write_notebook(self, *cells: str) -> str:
+        """Makes a notebook of these code cells; returns its path."""
+        path = f"cells-{len(list(self.root.iterdir()))}.ipynb"
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in cells],
+            # Without it JupyterLab asks which kernel to start, and waits.
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        )
+        nbformat.write(notebook, self.root / path)
+        return path
+
     def request(self, method: str, path: str) -> None:
         """Sends one request without a body to the server's REST interface."""
         urllib.request.urlopen(urllib.request.Request(self.url + path, method=method)).close()
@@ -163,7 +175,8 @@ class Notebook:
         self.page.evaluate(
             """(code) => new Promise((started) => {
               const { kernel } = jupyterapp.shell.currentWidget.context.sessionContext.session;
-              const future = kernel.requestExecute({ code });
+              // An interrupt ends this one, and not what was asked after it.
+              const future = kernel.requestExecute({ code, stop_on_error: false });
               future.onIOPub = ({ header }) => header.msg_type === "execute_input" && started();
               window.running = true;
               future.done.finally(() => { window.running = false; });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from explorer_page import ExplorerPage
+from stress import CELLS, Stress
 
 EXPLORER = """
 import numpy as np
@@ -74,3 +75,12 @@ def test_two_tabs_show_one_explorer(open_notebook):
     second.page.keyboard.press("Home")
     channel = second.shown[1]
     first.wait_until_shown("conv4_block6_out", channel)
+
+
+def test_the_last_thing_asked_for_is_shown_however_fast_it_came(open_notebook):
+    """A little of what `tools/stress_lab.py` does."""
+    stress = Stress(open_notebook(*CELLS), patience=60)
+    stress.slider(1000, seconds=1)
+    stress.tree(60, seconds=1)
+    stress.photos(10)
+    stress.layers(60)
