@@ -212,6 +212,18 @@ def test_size_is_checked_when_bomb_warnings_are_errors():
             load_image(png_header(10000, 10000))
 
 
+def test_an_animated_webp_may_be_smaller_only():
+    """Of 150 bytes the decoder would make a gigabyte."""
+
+    def animation(width, height):
+        frames = [Image.new("RGB", (width, height), colour) for colour in ("red", "blue")]
+        return encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+
+    assert load_image(animation(4000, 3000)).original.shape == (3000, 4000, 3)
+    with pytest.raises(ImageError, match="at most 12 million .* Received: 'bytes', 4000×3001 px"):
+        load_image(animation(4000, 3001))
+
+
 def test_size_of_objects_in_memory_is_checked_too():
     huge = np.broadcast_to(np.uint8(0), (10_000, 10_000))
     with pytest.raises(ImageError, match="at most 50 million pixels"):

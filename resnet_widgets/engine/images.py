@@ -20,6 +20,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_PIXELS = 50_000_000
+# The decoder of WebP draws on canvases of its own, 20 bytes a pixel in all, and a few bytes of file
+# are enough to ask for them. Animations are never this large; they are films then.
+MAX_ANIMATED_PIXELS = 12_000_000
 # JPEGs whose two sides are at least twice this are decoded at 1/2, 1/4 or 1/8: much less memory,
 # and still far more pixels than any model sees.
 DRAFT_SIDE = 2048
@@ -124,7 +127,7 @@ def _read(source: Any, notes: list[str]) -> tuple[str, np.ndarray]:
         return "bytes", _decode(io.BytesIO(source), "bytes", notes)
     if isinstance(source, Image.Image):
         name = Path(str(getattr(source, "filename", ""))).name or "PIL image"
-        _check_pixels(name, *source.size)
+        _check_image(name, source)
         return name, _guard(lambda: _from_pil(source, notes), name)
     if isinstance(source, io.TextIOBase):
         raise ImageError(
@@ -183,7 +186,7 @@ def _decode(file: Any, name: str, notes: list[str]) -> np.ndarray:
             image = Image.open(file, formats=FORMATS)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise _too_large(name, str(error)) from error
-        _check_pixels(name, *image.size)
+        _check_image(name, image)
         full = image.size
         if isinstance(image, JpegImageFile):
             image.draft(image.mode, (DRAFT_SIDE, DRAFT_SIDE))
@@ -353,9 +356,13 @@ def _colours(array: np.ndarray) -> np.ndarray:
         array = array[..., None]
     if array.shape[2] == 4:
         # Integer arithmetic, rounded: alpha 0 gives exactly 255, alpha 255 exactly the colour.
-        alpha = array[..., 3:].astype(np.uint16)
-        mixed = array[..., :3] * alpha + 255 * (255 - alpha)
-        return ((mixed + 127) // 255).astype(np.uint8)
+        alpha = array[..., 3].astype(np.uint16)
+        white = 255 * (255 - alpha) + 127
+        mixed = np.empty((*alpha.shape, 3), np.uint8)
+        # One colour after the other: along a row NumPy is five times as fast as across three.
+        for i in range(3):
+            mixed[..., i] = (array[..., i] * alpha + white) // 255
+        return mixed
     return np.array(np.broadcast_to(array, (*array.shape[:2], 3)))
 
 
@@ -386,6 +393,17 @@ def _check_size(size: tuple[int, int]) -> tuple[int, int]:
             f"`size` should be (height, width), two integers ≥ 1. Received: {size!r}"
         ) from None
     return height, width
+
+
+def _check_image(name: str, image: Image.Image) -> None:
+    width, height = image.size
+    _check_pixels(name, width, height)
+    animated = image.format == "WEBP" and getattr(image, "is_animated", False)
+    if animated and width * height > MAX_ANIMATED_PIXELS:
+        raise ImageError(
+            f"An animated WebP should have at most {MAX_ANIMATED_PIXELS // 1_000_000} million "
+            f"pixels: save one frame of it as a picture. Received: {name!r}, {width}×{height} px"
+        )
 
 
 def _check_pixels(name: str, width: int, height: int) -> None:
