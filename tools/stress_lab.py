@@ -62,6 +62,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--growth", type=float, default=60, help="MiB")
+    parser.add_argument("--screenshot", type=Path, default="stress.png", help="if it fails")
     options = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)
     with tempfile.TemporaryDirectory() as folder, running_chromium() as browser:
@@ -72,9 +73,15 @@ def main() -> int:
             page.set_default_timeout(LONG * 1000)
             notebook = Notebook(server, page, server.write_notebook(*CELLS))
             print("ipykernel", notebook.evaluate("__import__('ipykernel').__version__"))
-            stress = Stress(notebook, LONG)
-            after = [press(stress, options) for _ in range(options.rounds)]
-            notebook.close()
+            try:
+                stress = Stress(notebook, LONG)
+                after = [press(stress, options) for _ in range(options.rounds)]
+            except Exception:
+                page.screenshot(path=options.screenshot)
+                print(f"What it looks like now: {options.screenshot}")
+                raise
+            finally:
+                notebook.close()
     grown = [last - first for first, last in zip(after[0], after[-1], strict=True)]
     print(f"From the first round to the last: kernel {grown[0]:+.0f} MiB, page {grown[1]:+.0f} MiB")
     return int(max(grown) > options.growth)
