@@ -31,7 +31,8 @@ docs: .venv/dev.stamp
 	@echo "Open build/docs/index.html"
 
 test-oldest: .venv-oldest/stamp
-	.venv-oldest/bin/python -m pytest -m "not browser and not lab" --ignore tests/test_package.py $(ARGS)
+	.venv-oldest/bin/python -m pytest --ignore tests/browser --ignore tests/lab \
+	  --ignore tests/test_package.py $(ARGS)
 
 format: .venv/dev.stamp
 	$(BIN)/ruff check --fix-only .
@@ -65,6 +66,6 @@ clean:
 	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip --disable-pip-version-check install "pip>=25.1"
 	.venv-oldest/bin/python -m pip install --constraint constraints-oldest.txt --group runtime-cpu \
-	  hypothesis "pytest>=8.4" "scikit-image>=0.24" "tf-keras-vis>=0.8.7"
+	  hypothesis nbclient nbformat "pytest>=8.4" "scikit-image>=0.24" "tf-keras-vis>=0.8.7"
 	.venv-oldest/bin/python -m pip install --no-deps --editable .
 	touch $@

@@ -10,7 +10,7 @@ import {
   wordsOf,
 } from "./layers.js";
 import { railPicture } from "./rail_picture.js";
-import { becomeRoot, element, errorLine, onChange, setTrait } from "./shared.js";
+import { becomeRoot, element, errorLine, onChange, setTrait, throttle } from "./shared.js";
 
 /** @typedef {import("./layers.js").TreeNode} TreeNode */
 /** @typedef {import("./layers.js").Line} Line */
@@ -416,8 +416,9 @@ function render({ model, el, signal, host }) {
   }
 
   onChange(model, ["layers"], load, signal);
-  onChange(model, ["selected"], reveal, signal);
-  onChange(model, ["cached", "computing"], mark, signal);
+  // A kernel may say more than a page can draw: each of these lays the page out anew.
+  onChange(model, ["selected"], throttle(reveal, signal), signal);
+  onChange(model, ["cached", "computing"], throttle(mark, signal), signal);
   load();
   // Only a list that has its place on the page can be scrolled; one that shrinks may hide the row.
   let height = 0;
