@@ -32,7 +32,7 @@ docs: .venv/dev.stamp
 
 test-oldest: .venv-oldest/stamp
 	.venv-oldest/bin/python -m pytest --ignore tests/browser --ignore tests/lab \
-	  --ignore tests/test_package.py $(ARGS)
+	  --ignore tests/test_binder.py --ignore tests/test_docs.py --ignore tests/test_package.py $(ARGS)
 
 format: .venv/dev.stamp
 	$(BIN)/ruff check --fix-only .

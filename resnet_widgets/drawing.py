@@ -21,7 +21,8 @@ def figure_of(shown: ExplorerState) -> Figure:
     if colormap == "auto":
         colormap = "coolwarm" if symmetric else "viridis"
     if symmetric and not limits:
-        most = float(np.nanmax(np.abs(cache.activation(image, layer)[..., channel])))
+        plane = cache.activation(image, layer)[..., channel]
+        most = float(np.abs(plane[np.isfinite(plane)]).max(initial=0))
         limits = [-most, most]
     return plot_overview(
         cache, image, layer, channel, cmap=colormap, limits=limits or None, stages=columns

@@ -23,6 +23,7 @@ from .engine.activations import ActivationCache
 from .engine.choice import choose_layers
 from .files import replacing
 from .frame import Frame
+from .widgets._base import finite
 
 _HERE = Path(__file__).parent
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[\w./]+\.js)";\n', re.MULTILINE)
@@ -231,19 +232,8 @@ def _hash(text: str) -> str:
 
 def _json(value: Any) -> str:
     """JSON that stays inside its element, whatever is in its strings."""
-    text = json.dumps(_finite(value), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(finite(value), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def _finite(value: Any) -> Any:
-    """`value` with null for numbers that JSON does not have."""
-    if isinstance(value, float) and value - value != 0:
-        return None
-    if isinstance(value, Mapping):
-        return {name: _finite(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
 
 
 # The levels of a frame that a page keeps, by byte: 38 of 253. Lowest and highest stay as they are,

@@ -93,7 +93,7 @@ def plot_overview(
             left + _LARGE + 0.45 * wide + 0.25, top, 0.45 * wide, 0.27 * len(predictions)
         )
         shares = [(one.label, one.probability) for one in predictions]
-        _bars(axes, shares, lambda share: f"{100 * share:.0f} %", limit=1.0)
+        _bars(axes, shares, _percent, limit=1.0)
         axes.set_title("prediction", fontsize=8.5, pad=4, loc="left")
     top += _LARGE + 0.55
 
@@ -241,6 +241,10 @@ def _below(axes: Axes, text: str) -> None:
 
 def _zeros(values: np.ndarray, channel: int) -> str:
     return f"{100 * np.mean(values[..., channel] == 0):.0f} % zeros"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if np.isfinite(share) else "NaN"
 
 
 def _strongest(values: np.ndarray) -> int:

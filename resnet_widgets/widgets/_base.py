@@ -6,6 +6,7 @@ import difflib
 import functools
 import re
 import threading
+from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,10 @@ class Widget(anywidget.AnyWidget):
         children = isinstance(trait, (anywidget.WidgetTrait, WidgetList, InstanceDict))
         return not children and (not name.startswith("_") or name == "_view_count")
 
+    def send(self, content: Any, buffers: Any = None) -> None:
+        """Sends a message to the page, with null for numbers that JSON does not have."""
+        super().send(finite(content), buffers)
+
     def update(self, **traits: Any) -> None:
         """Sets traits from a thread that is not the page's."""
         with traits_lock:
@@ -150,6 +155,17 @@ class Widget(anywidget.AnyWidget):
         """Shows `error` in the widget and keeps it on `last_error`."""
         self.last_error = error
         self.error = message_of(error)
+
+
+def finite(value: Any) -> Any:
+    """`value` with `None` for numbers that JSON does not have: a model's answer may be NaN."""
+    if isinstance(value, float) and value - value != 0:
+        return None
+    if isinstance(value, Mapping):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return value
 
 
 def message_of(error: BaseException) -> str:

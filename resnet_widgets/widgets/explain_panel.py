@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from typing import Any
@@ -128,7 +127,7 @@ class ExplainPanel(Widget):
             except BaseException as error:
                 refuse(error)
             else:
-                self.send({**about, "kind": "answer", "data": _as_json(data)}, buffers)
+                self.send({**about, "kind": "answer", "data": data}, buffers)
 
         def refuse(error: BaseException) -> None:
             cancelled = isinstance(error, CancelledError)
@@ -141,15 +140,6 @@ class ExplainPanel(Widget):
             self._source(what, options, say).add_done_callback(answer)
         except Exception as error:
             refuse(error)
-
-
-def _as_json(data: Any) -> Any:
-    """`data` with `None` for what is no finite number: JSON has no word for it."""
-    if isinstance(data, dict):
-        return {name: _as_json(value) for name, value in data.items()}
-    if isinstance(data, (list, tuple)):
-        return [_as_json(value) for value in data]
-    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def _is_question(content: dict[str, Any]) -> bool:

@@ -112,11 +112,11 @@ export function predictionList(model, signal) {
   const list = element("ol", { class: "rw-predictions" });
   const node = titled(element("span", { text: "Prediction" }), element("span"), list);
   function show() {
-    const predictions = /** @type {[string, number][]} */ (model.get("predictions"));
+    const predictions = /** @type {[string, number | null][]} */ (model.get("predictions"));
     node.hidden = predictions.length === 0;
     const rows = predictions.map(([label, probability]) => {
       const bar = element("span", { class: "rw-prediction-bar" });
-      bar.style.width = `${100 * probability}%`;
+      bar.style.width = `${100 * (probability ?? 0)}%`;
       return element(
         "li",
         {},
@@ -132,7 +132,8 @@ export function predictionList(model, signal) {
   return node;
 }
 
-function percent(/** @type {number} */ share) {
+function percent(/** @type {number | null} */ share) {
+  if (share === null) return "not finite";
   return share > 0 && share < 0.005 ? "< 1 %" : `${Math.round(100 * share)} %`;
 }
 

@@ -86,7 +86,10 @@ class Stress:
             keys = ["ArrowRight", "ArrowLeft", "PageUp", "PageDown", "Home", "End"]
             self.page.evaluate(_PRESS, [keys, ["Home", "ArrowRight"], count, seconds])
             label = slider.get_attribute("aria-valuetext") or ""
-        assert self.notebook.evaluate("one.channel") == int(label.split()[1])
+        channel = self.notebook.evaluate("one.channel")
+        assert channel == int(label.split()[1]), (
+            f"channel {channel}, but the last key led to {label}"
+        )
 
     def tree(self, count: int, seconds: float) -> None:
         """Steps through the tree of layers, up and down, while a cell runs."""
