@@ -111,7 +111,7 @@ chooser2 = ipywidgets.Dropdown(options=layers)
 store2 = rw.FrameStore(
     lambda photo, layer: rw.Frame.from_activation(cache.activation(x[0], layer, preprocess=False)))
 map2 = rw.ActivationMap(store=store2, photo="photo", layer=layers[0])
-ipywidgets.jslink((chooser2, "label"), (map2, "layer"))
+chooser2.observe(lambda change: setattr(map2, "layer", change.new), "value")
 display(chooser2, map2)
 """,
 }
