@@ -297,6 +297,22 @@ def test_a_full_disk(network, tmp_path, monkeypatch):
     assert all_files(tmp_path) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such limit")
+def test_a_disk_that_is_full_half_way_poisons_no_later_start(network, folder, tmp_path):
+    """The system itself refuses the write, as it does on a full disk, after 200 kB of 512."""
+    script = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, -1))\n"
+        "from resnet_widgets.engine import download as d\n"
+        f"d.BASE_URL = {network.url!r}; d.MD5 = {download.MD5!r}\n"
+        "try: d.imagenet_weights(lambda share, text: None)\n"
+        "except d.WeightsError as error: print(error)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "could not be written" in run.stdout, run.stderr
+    assert all_files(tmp_path) == []
+    assert download.imagenet_weights(lambda share, text: None).read_bytes() == PUBLISHED
+
+
 def test_progress_can_end_the_download(network, tmp_path):
     class Cancelled(Exception):
         pass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -90,6 +92,7 @@ def odd_names():
 
 
 def only_an_input():
+    """Keras 3.13 does not make such a model."""
     inputs = keras.Input((32, 32, 3), name="nothing_else")
     return keras.Model(inputs, inputs)
 
@@ -117,13 +120,15 @@ ZOO = {
     "a layer with several outputs": layer_with_several_outputs,
     "V2": v2_block,
     "odd names": odd_names,
-    "only an input": only_an_input,
     "training is random": augmented,
     "float16": lambda: small(dtype="float16"),
     "mixed_float16": lambda: small(dtype="mixed_float16"),
     "mixed_bfloat16": lambda: small(dtype="mixed_bfloat16"),
     "float64": lambda: small(dtype="float64"),
 }
+with contextlib.suppress(ValueError):
+    only_an_input()
+    ZOO["only an input"] = only_an_input
 
 
 def everything(model, x):
