@@ -124,7 +124,7 @@ export function pinPanel(model, signal) {
       const value = readingValue(frame, channel, block, vector);
       place.textContent = placeOf(block);
       number.textContent = value;
-      number.title = vector ? "Exact" : "From a byte: within 1/504 of the channel's range";
+      number.title = vector ? "Exact" : "From a byte of the frame, not exact";
       row.setAttribute("aria-label", `Pin ${index + 1}, ${placeOf(block)}`);
       remove.setAttribute("aria-label", `Unpin ${placeOf(block)}`);
       remove.title = "Unpin (Delete)";
