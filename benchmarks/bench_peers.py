@@ -17,6 +17,7 @@ from in_lab import Traffic, browser_of, opened
 from measure import Row, Times, setting, table
 
 from lab_driver import Notebook  # isort: skip  # found by in_lab
+from playwright.sync_api import Error  # isort: skip
 
 LAYER = "conv2_block3_out"
 PRELUDE = f"""
@@ -132,7 +133,7 @@ window.peers = (() => {
     while (last === before || same < 3) {
       const now = await frame();
       const seen = look(cell);
-      if (now - start > 20000) throw new Error("no other picture within 20 seconds");
+      if (now - start > 20000) throw new Error(`no other picture within 20 seconds: ${cell.innerText.slice(0, 200)}`);
       if (seen && seen !== last) [time, last, same] = [now, seen, 0];
       else same += 1;
     }
@@ -176,7 +177,12 @@ def measure(notebook: Notebook, traffic: Traffic, steps: int, sliders: list[str]
             for offset, name in enumerate(names):
                 traffic.wait_until_quiet()
                 before = traffic.so_far["bytes"]
-                taken = page.evaluate(run, [first + offset, turn + 1])
+                try:
+                    taken = page.evaluate(run, [first + offset, turn + 1])
+                except Error as error:
+                    # One way that draws nothing here must not hide what the others take.
+                    print(f"{name}: {error.message.splitlines()[0]}", file=sys.stderr)
+                    continue
                 traffic.wait_until_quiet()
                 # The first turn of each warms it up.
                 if turn:
@@ -189,6 +195,9 @@ def measure(notebook: Notebook, traffic: Traffic, steps: int, sliders: list[str]
     rows = []
     for kind, names in (("slider: ", sliders), ("layer: ", list(LAYERS))):
         for name in names:
+            if kind + name not in times:
+                rows.append(Row(kind + name, "none"))
+                continue
             row = times.row(kind + name, kind + name, kind + "ours")
             rows.append(row._replace(target=f"{sizes.median(kind + name):.0f} kB"))
     return rows
