@@ -80,7 +80,7 @@ def test_two_tabs_show_one_explorer(open_notebook):
 def test_the_last_thing_asked_for_is_shown_however_fast_it_came(open_notebook):
     """A little of what `tools/stress_lab.py` does."""
     stress = Stress(open_notebook(*CELLS), patience=60)
-    stress.slider(1000, seconds=1)
-    stress.tree(60, seconds=1)
-    stress.photos(10)
-    stress.layers(60)
+    stress.slider(300, seconds=1)
+    stress.tree(30, seconds=1)
+    stress.photos(5)
+    stress.layers(30)
