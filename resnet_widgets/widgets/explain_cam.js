@@ -81,6 +81,16 @@ export function camSection(panel) {
   let cam = null;
   /** @type {Float32Array} */
   let sums = new Float32Array();
+  /** What the newest question is about. */
+  let asked = "";
+
+  /** What is known of another photo, layer or class must not stand as if it were of this one. */
+  function clear() {
+    cam = null;
+    list.replaceChildren();
+    title.textContent = countText.textContent = "";
+    picture.show(null);
+  }
 
   function draw() {
     if (!cam) return;
@@ -116,6 +126,7 @@ export function camSection(panel) {
   }
 
   async function computeNow() {
+    const mine = asked;
     // The gradient of a layer is traced when it is first asked for, which can take seconds.
     run.node.hidden = method.value !== "score-cam";
     run.set(true, `The layers after ${model.get("layer")}, forward and backward …`);
@@ -128,9 +139,8 @@ export function camSection(panel) {
       target: model.get("target"),
     };
     try {
-      picture.setPhoto(await panel.picture());
       const answer = await panel.ask("cam", options, run.progress);
-      if (!answer) return;
+      if (!answer || mine !== asked) return;
       cam = answer.data;
       sums = floatsOf(answer.buffers[0]);
       title.textContent = `${cam.label}: channels of ${cam.layer}`;
@@ -141,10 +151,8 @@ export function camSection(panel) {
       draw();
       showList();
     } catch (error) {
-      cam = null;
-      list.replaceChildren();
-      title.textContent = "";
-      picture.show(null);
+      if (mine !== asked) return;
+      clear();
       run.set(false, /** @type {Error} */ (error).message);
       run.node.hidden = false;
     } finally {
@@ -153,24 +161,31 @@ export function camSection(panel) {
   }
 
   async function estimate() {
+    panel.cancel("cam");
     run.node.hidden = false;
     run.set(false);
     const answer = await panel.ask("estimate", { method: "score-cam", steps: 64 });
     if (answer) run.say(`takes about ${formatSeconds(answer.data.seconds)}`);
   }
-  method.addEventListener("change", () =>
-    method.value === "score-cam" ? estimate() : computeNow(),
-  );
-  count.addEventListener("input", draw);
-  let asked = "";
-  return {
-    node,
-    async refresh() {
-      const now = JSON.stringify(["photo", "layer", "target"].map((name) => model.get(name)));
-      showList();
-      if (now === asked) return;
-      asked = now;
+
+  async function refresh() {
+    const about = ["photo", "layer", "target"].map((name) => model.get(name));
+    const now = JSON.stringify([method.value, ...about]);
+    showList();
+    if (now === asked) return;
+    asked = now;
+    clear();
+    try {
+      picture.setPhoto(await panel.picture());
+      if (now !== asked) return;
       await (method.value === "score-cam" ? estimate() : computeNow());
-    },
-  };
+    } catch (error) {
+      // So that the next look tries again.
+      if (now === asked) asked = "";
+      throw error;
+    }
+  }
+  method.addEventListener("change", panel.refresh);
+  count.addEventListener("input", draw);
+  return { node, refresh };
 }

@@ -128,16 +128,31 @@ export function knobsSection(panel) {
   }, signal);
   factor.addEventListener("input", scale);
 
+  /** What the newest ranking is about. */
+  let ranked = "";
+  const aboutRank = () => JSON.stringify(["photo", "target"].map((name) => model.get(name)));
+  /** What muting does for another photo or class must not stand as if it were of these. */
+  function forgetRank() {
+    if (!ranked || ranked === aboutRank()) return;
+    if (rank.isRunning()) panel.cancel("rank");
+    ranked = "";
+    ranking.replaceChildren();
+    rank.set(false);
+  }
+
   async function rankNow() {
+    const mine = aboutRank();
+    ranked = mine;
     rank.set(true);
     const options = { layer: model.get("layer"), target: model.get("target") };
     try {
       const answer = await panel.ask("rank", options, rank.progress);
-      if (!answer) return;
-      rank.set(false, `What muting it does to the logit of ${answer.data.label}`);
+      if (!answer || mine !== ranked) return;
+      const { label, layer } = answer.data;
+      rank.set(false, `What muting it does to the logit of ${label}, channels of ${layer}`);
       showRanking(answer.data);
     } catch (error) {
-      rank.set(false, /** @type {Error} */ (error).message);
+      if (mine === ranked) rank.set(false, /** @type {Error} */ (error).message);
     }
   }
 
@@ -238,6 +253,7 @@ export function knobsSection(panel) {
     node,
     async refresh() {
       arrange();
+      forgetRank();
       const answer = await panel.ask("scores", { target: model.get("target") });
       if (!answer) return;
       showScores(answer.data);

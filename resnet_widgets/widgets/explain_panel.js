@@ -91,6 +91,7 @@ async function renderPanel({ model, el, signal, host }) {
     signal,
     ask,
     cancel,
+    refresh: () => refresh(),
     async picture() {
       const photo = model.get("photo");
       const known = pictures.get(photo);

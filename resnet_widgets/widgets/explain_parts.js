@@ -13,6 +13,7 @@ import { element, formatNumber, formatShort } from "./shared.js";
  *   onProgress?: (progress: { share: number | null, text: string, buffers: DataView[] }) => void)
  *   => Promise<Answer | null>} ask null once a newer question of its kind was asked
  * @property {(what: string) => void} cancel
+ * @property {() => void} refresh has the section in front look again at what it shows
  * @property {() => Promise<ImageBitmap | null>} picture of the part of the photo that is looked at
  * @typedef {{ values: Float32Array, height: number, width: number, signed: boolean,
  *   limit?: number }} Heat
@@ -120,10 +121,11 @@ export function overlay(label) {
   let heat = null;
 
   function draw() {
-    if (!photo) return;
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    // Another section may have closed the photo, when it fetched the next one: then its width is 0.
+    if (!photo?.width) return context.clearRect(0, 0, canvas.width, canvas.height);
     canvas.width = Math.max(photo.width, 256);
     canvas.height = Math.round((canvas.width * photo.height) / photo.width);
-    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     context.imageSmoothingQuality = "high";
     context.drawImage(photo, 0, 0, canvas.width, canvas.height);
     if (!heat) return;
@@ -216,6 +218,7 @@ export function runButton(text, start, cancel) {
   button.addEventListener("click", () => (running ? cancel() : start()));
   return {
     node,
+    isRunning: () => running,
     /** @param {boolean} on @param {string} [note] what is said when it has ended */
     set(on, note = "") {
       running = on;

@@ -77,13 +77,16 @@ export function pixelsSection(panel) {
     ),
   );
 
+  let asked = "";
+
   async function computeNow() {
+    const mine = asked;
     run.set(true);
     const { signed } = PIXEL_METHODS[method.value];
     try {
       const options = { method: method.value, target: model.get("target") };
       const answer = await panel.ask("pixels", options, run.progress);
-      if (!answer) return;
+      if (!answer || mine !== asked) return;
       const { shape, gap, steps, label } = answer.data;
       const values = floatsOf(answer.buffers[0]);
       picture.show({ values, height: shape[0], width: shape[1], signed, limit: strong(values) });
@@ -91,34 +94,34 @@ export function pixelsSection(panel) {
       const missing = gap === null ? "" : `, completeness gap ${formatNumber(100 * gap)} %`;
       facts.textContent = `For ${label}: ${steps} ${steps === 1 ? "run" : "runs"} of the network${missing}`;
     } catch (error) {
-      run.set(false, /** @type {Error} */ (error).message);
+      if (mine === asked) run.set(false, /** @type {Error} */ (error).message);
     }
   }
 
   async function estimate() {
+    panel.cancel("pixels");
     says.textContent = PIXEL_METHODS[method.value].says;
     facts.textContent = "";
-    picture.show(null);
     run.set(false);
+    picture.show(null);
     picture.setPhoto(await panel.picture());
     const answer = await panel.ask("estimate", { method: method.value });
     if (answer) run.say(`takes about ${formatSeconds(answer.data.seconds)}`);
   }
-  const change = () => {
-    panel.cancel("pixels");
-    return estimate();
-  };
-  method.addEventListener("change", change);
-  let asked = "";
-  return {
-    node,
-    async refresh() {
-      const now = JSON.stringify(["photo", "target"].map((name) => model.get(name)));
-      if (now === asked) return;
-      asked = now;
-      await change();
-    },
-  };
+  async function refresh() {
+    const now = JSON.stringify([method.value, ...["photo", "target"].map((n) => model.get(n))]);
+    if (now === asked) return;
+    asked = now;
+    try {
+      await estimate();
+    } catch (error) {
+      // So that the next look tries again.
+      if (now === asked) asked = "";
+      throw error;
+    }
+  }
+  method.addEventListener("change", panel.refresh);
+  return { node, refresh };
 }
 
 /** A value that few pixels are beyond: a single one must not make all others pale. */

@@ -161,19 +161,20 @@ export function readingSection(panel) {
   /** @type {any} */
   let found = null;
   async function readNow() {
-    asked = key();
+    const mine = key();
+    asked = mine;
     run.node.hidden = false;
     run.set(true);
     try {
       const reply = await panel.ask("reading", {}, run.progress);
-      if (!reply) return;
+      if (!reply || mine !== asked) return;
       run.set(false);
       run.node.hidden = true;
       found = reply.data.blocks.length ? reply.data : null;
       shown.hidden = !found;
       if (found) show(found);
     } catch (error) {
-      run.set(false, /** @type {Error} */ (error).message);
+      if (mine === asked) run.set(false, /** @type {Error} */ (error).message);
     }
   }
 
@@ -189,9 +190,12 @@ export function readingSection(panel) {
         run.node.hidden = shown.hidden = true;
         return;
       }
+      const isNew = key() !== asked;
+      // The chart of another photo must not stand as if it were of this one.
+      if (isNew) found = null;
+      shown.hidden = !found;
       if (found) show(found);
-      else shown.hidden = true;
-      if (key() !== asked) await readNow();
+      if (isNew) await readNow();
     },
   };
 }

@@ -141,6 +141,7 @@ export function explorerLayout({ model, el, signal, host, models, rowOf, inputSi
     // A vector has no channels to lay out beside the bars that show it already.
     boxes.grid.hidden = (rowOf(model.get("layer"))?.shape.length ?? 3) < 3;
     if (boxes.grid.hidden) photo.setOverlay(null);
+    // A saved page says there what needs the notebook.
     boxes.why.hidden = !models.why.get("live") && !host.saved;
     jumps.arrange([model.get("layer"), `ch ${model.get("channel")}`].join(" · "));
   }

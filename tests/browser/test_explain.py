@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from resnet_widgets.widgets import ActivationMap, ExplainPanel
 
-from .painted import pixels
+from .painted import next_frame, pixels
 from .test_accessibility import AXE, audit
 
 LAYER = "conv5_block3_out"
@@ -159,17 +159,26 @@ def test_ranking_shows_progress_and_picks_channels(show_panel):
     expect(rows.nth(1)).to_have_attribute("aria-pressed", "true")
     rows.nth(0).click()
     assert trait(page, "channel") == 9
+    expect(page.get_by_text(f"logit of cat, channels of {LAYER}")).to_be_visible()
+    page.evaluate("stub.models.shown.update({layer: 'a'})")
+    expect(rows).to_have_count(2)
+    page.evaluate("stub.models.shown.update({target: 5})")
+    expect(rows).to_have_count(0)
+    expect(page.get_by_text("logit of cat")).to_have_count(0)
 
 
-def answer_photo(page):
-    """The photo is black."""
+def answer_photo(page, color="black"):
+    """The photo is of one colour."""
     photo = page.evaluate(
-        """async () => {
+        """async (color) => {
           const canvas = new OffscreenCanvas(256, 256);
-          canvas.getContext("2d").fillRect(0, 0, 256, 256);
+          const context = canvas.getContext("2d");
+          context.fillStyle = color;
+          context.fillRect(0, 0, 256, 256);
           const blob = await canvas.convertToBlob();
           return btoa(String.fromCharCode(...new Uint8Array(await blob.arrayBuffer())));
-        }"""
+        }""",
+        color,
     )
     answer(page, "photo", {}, np.frombuffer(base64.b64decode(photo), np.uint8))
 
@@ -212,6 +221,83 @@ def test_a_cam_is_the_sum_of_its_channels(show_panel):
     assert not pixels(page, canvas)[..., :3].any()
     page.locator(".rw-why-list .rw-row").nth(0).click()
     assert trait(page, "channel") == 2
+
+
+def go_to(page, section):
+    page.get_by_role("tab", name=section, exact=True).click()
+
+
+def update(page, **traits):
+    """The kernel sets traits."""
+    page.evaluate("traits => stub.models.shown.update(traits)", traits)
+
+
+def asked_of(page, what, **options):
+    """Waits for a question of a kind that has these options."""
+    page.wait_for_function(
+        """([what, options]) => stub.models.shown.sent.some((m) => m.kind === "ask" &&
+          m.what === what && Object.entries(options).every(([n, v]) => m.options[n] === v))""",
+        arg=[what, options],
+    )
+
+
+def test_a_photo_that_another_section_has_let_go_is_not_drawn(show_panel):
+    page = show_panel(section="pixels")
+    answer_photo(page, "red")
+    answer(page, "estimate", {"method": "saliency", "seconds": 2})
+    page.get_by_role("button", name="Compute").click()
+    shape = {"shape": [2, 2], "gap": None, "steps": 1, "label": "cat"}
+    answer(page, "pixels", shape, np.ones((2, 2), "<f4"))
+    expect(page.locator(".rw-why-key")).to_be_visible()
+    go_to(page, "CAM")
+    asked(page, "cam")
+    update(page, photo="dog")
+    page.wait_for_function("stub.models.shown.sent.filter((m) => m.what === 'photo').length === 2")
+    answer_photo(page, "lime")
+    page.wait_for_function(
+        "stub.models.shown.sent.filter((m) => m.kind === 'ask' && m.what === 'cam').length === 2"
+    )
+    go_to(page, "Pixels")
+    expect(page.locator(".rw-why-key")).to_be_hidden()
+    page.wait_for_function(
+        """() => {
+          const canvas = document.querySelector(".rw-why-overlay");
+          const [red, green] = canvas.getContext("2d").getImageData(9, 9, 1, 1).data;
+          return red === 0 && green === 255;
+        }"""
+    )
+    expect(page.locator(".rw-why-trouble")).to_be_hidden()
+
+
+def test_a_map_goes_with_what_it_was_made_of(show_panel):
+    page = show_panel(section="cam")
+    show_cam(page)
+    heard = "stub.models.shown.sent.filter((m) => m.kind === 'ask' && m.what === 'cam').length"
+    update(page, layer="b")
+    page.wait_for_function(f"{heard} === 2")
+    # Only the black photo is left until the answer comes.
+    assert not pixels(page, ".rw-why-overlay")[..., :3].any()
+    expect(page.locator(".rw-why-list .rw-row")).to_have_count(0)
+    expect(page.locator(".rw-why-key")).to_be_hidden()
+    expect(page.get_by_text("of 4 channels")).to_have_count(0)
+
+
+def test_a_slow_map_goes_too_and_a_late_answer_is_not_taken(show_panel):
+    page = show_panel(section="cam")
+    show_cam(page)
+    page.get_by_label("Method").select_option("score-cam")
+    expect(page.locator(".rw-why-list .rw-row")).to_have_count(0)
+    asked_of(page, "estimate", method="score-cam")
+    page.get_by_role("button", name="Compute").click()
+    asked_of(page, "cam", method="score-cam")
+    update(page, target=5)
+    expect(page.get_by_role("button", name="Compute")).to_be_visible()
+    maps = np.ones((1, 2, 2), "<f4")
+    late = {"layer": LAYER, "label": "cat", "shape": [2, 2], "counts": [4], "channels": 4}
+    answer(page, "cam", {**late, "method": "score-cam", "target": 3, "rows": [[2, 1, 1]]}, maps)
+    next_frame(page)
+    expect(page.locator(".rw-why-list .rw-row")).to_have_count(0)
+    assert page.evaluate("stub.models.shown.sent.some((m) => m.kind === 'cancel')")
 
 
 def test_what_cannot_be_explained_is_said(show_panel):
@@ -328,6 +414,13 @@ def test_the_answer_forms_block_after_block(show_panel):
     page.wait_for_function(
         "stub.models.shown.sent.filter((m) => m.what === 'reading').length === 4"
     )
+    # The chart was of the other photo; it does not come back when this one cannot be read.
+    expect(page.locator(".rw-why-reading")).to_be_hidden()
+    answer(page, "reading", None, kind="trouble", cancelled=False, message="no such file")
+    expect(page.get_by_text("no such file")).to_be_visible()
+    update(page, layer="c")
+    next_frame(page)
+    expect(page.locator(".rw-why-reading")).to_be_hidden()
 
 
 CHANNEL = {

@@ -228,6 +228,7 @@ def test_what_needs_the_kernel_says_so(open_page):
     for place in (".rw-why", ".rw-compare"):
         words = page.locator(place).get_by_text("need the notebook this page came from")
         expect(words).to_be_visible()
+    expect(page.get_by_role("button", name="Why?")).to_be_enabled()
     page.evaluate(
         """() => {
           const data = new DataTransfer();
