@@ -282,7 +282,7 @@ def _residual(asked: _Asked) -> Answer:
         "block": one.block,
         "layers": [one.shortcut, one.branch, one.add, one.out or one.add],
         "channel": channel,
-        "limit": max(float(np.abs(part[..., channel]).max()) for part in parts),
+        "limit": max(_largest(part[..., channel]) for part in parts),
         "of_channel": [float(energy[channel]) for energy in energies],
         "of_block": [float(energy.sum()) for energy in energies],
         "agreement": one.agreement,
@@ -298,6 +298,11 @@ def _residual(asked: _Asked) -> Answer:
         ],
     }
     return data, []
+
+
+def _largest(values: np.ndarray) -> float:
+    """The largest size of those that are numbers; 0 if none is."""
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0))
 
 
 def _channel(asked: _Asked) -> Answer:

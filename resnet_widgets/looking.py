@@ -181,6 +181,7 @@ class Looking:
             self._generation = cache.generation
             about = cache.about
             shown.about = {"title": about.title, "note": about.note, "size": [*cache.input_size]}
+            shown.why.size = [*cache.input_size]
             shown.tree.layers = [layer.to_row() for layer in cache.layers]
         self._look(task)
         self._compare(task)

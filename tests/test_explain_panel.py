@@ -266,7 +266,9 @@ def test_an_answer_that_is_no_number_is_said_and_every_question_answered():
     rows = page.wait("answer", 1)[0]["data"]["rows"]
     assert len(rows) == 4 and all(row["after"] == [None, None] for row in rows)
     page.ask("residual", number=2, layer="conv2_block1_out", channel=0)
-    assert page.wait("answer", 2)[0]["data"]["agreement"] is None
+    found = page.wait("answer", 2)[0]["data"]
+    assert found["agreement"] is None
+    assert found["limit"] > 0  # of the shortcut, where all are numbers
     page.ask("channel", number=3, layer="conv2_block1_1_conv", channel=0)
     assert page.wait("answer", 3)[0]["data"]["value"] is None
     for number, what in enumerate(("cam", "rank", "pixels"), 4):
@@ -282,6 +284,7 @@ def test_a_picture_grows_and_is_cancelled_half_way(page):
         grown = lambda: [b for m, b in page.messages() if m["kind"] == "progress" and b]  # noqa: E731
         assert page.heard.wait_for(grown, LONG)
     assert len(grown()[0][0]) == 32 * 32 * 3
+    assert page.explorer.why.size == [32, 32]
     page.comm.page_sends({"kind": "cancel", "what": "dream"})
     content, _ = page.wait("trouble", 1)
     assert content["cancelled"] and content["message"] == "Cancelled."

@@ -3,12 +3,13 @@
 import {
   floatsOf,
   formatSeconds,
+  largestOf,
   lesson,
   overlay,
   rankedRows,
   runButton,
 } from "./explain_parts.js";
-import { element, formatNumber, setTrait } from "./shared.js";
+import { element, formatNumber, refill, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
@@ -99,9 +100,8 @@ export function camSection(panel) {
     const cells = height * width;
     const values = sums.subarray(index * cells, (index + 1) * cells);
     countText.textContent = `${cam.counts[index]} of ${cam.channels} channels`;
-    // The scale is that of the whole map, so that one sees it grow.
-    const limit = sums.subarray(-cells).reduce((most, value) => Math.max(most, value || 0), 0);
-    picture.show({ values, height, width, signed: false, limit });
+    // One scale for all sums, so that one sees the map grow, and where channels take away shrink.
+    picture.show({ values, height, width, signed: false, limit: largestOf(sums) });
   }
 
   function showList() {
@@ -117,8 +117,9 @@ export function camSection(panel) {
       (/** @type {number[]} */ row) =>
         row[0] === model.get("channel") && cam.layer === model.get("layer"),
     );
-    list.replaceChildren(
-      ...rankedRows(rows, chosen, (index) => {
+    refill(
+      list,
+      rankedRows(rows, chosen, (index) => {
         setTrait(model, "channel", cam.rows[index][0]);
         showList();
       }),

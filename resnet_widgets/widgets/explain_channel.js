@@ -1,7 +1,7 @@
 // One site, three tensors; and how a channel is made from those before it.
 
-import { floatsOf, lesson, rankedRows, tile } from "./explain_parts.js";
-import { element, formatNumber, formatShare, setTrait } from "./shared.js";
+import { floatsOf, largestOf, lesson, rankedRows, tile } from "./explain_parts.js";
+import { element, formatNumber, formatShare, refill, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
@@ -37,8 +37,9 @@ export function channelSection(panel) {
     note.textContent = "This layer is no convolution, nor right after one. Those of its block are:";
     for (const part of [norm, cut, title, sum]) part.textContent = "";
     list.replaceChildren();
-    toggles.replaceChildren(
-      ...paths.map((path) => {
+    refill(
+      toggles,
+      paths.map((path) => {
         const button = element("button", { type: "button", text: path });
         button.addEventListener("click", () => setTrait(model, "layer", path));
         return button;
@@ -52,8 +53,9 @@ export function channelSection(panel) {
       ["batch norm", data.bn],
       ["ReLU", data.relu],
     ].filter(([, path]) => path);
-    toggles.replaceChildren(
-      ...layers.map(([text, path]) => {
+    refill(
+      toggles,
+      layers.map(([text, path]) => {
         const button = element("button", {
           type: "button",
           text,
@@ -71,7 +73,7 @@ export function channelSection(panel) {
       : "No batch norm follows here.";
     cut.textContent =
       share === null
-        ? "No ReLU follows here: the sum of the block comes first."
+        ? "No ReLU layer follows here."
         : `ReLU cuts away ${formatShare(share)} of the cells of this channel.`;
   }
 
@@ -79,8 +81,6 @@ export function channelSection(panel) {
     const [height, width, count] = data.shape;
     const pictures = floatsOf(buffer);
     const cells = height * width;
-    const largest = (/** @type {Float32Array} */ of) =>
-      of.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
     const isMap = data.shown === "map";
     title.textContent = `${data.conv} · channel ${data.channel}`;
     const where = data.cell ? `at row ${data.cell[0]}, col ${data.cell[1]}` : "on average";
@@ -89,7 +89,7 @@ export function channelSection(panel) {
         ? `; the other ${data.inputs - count} add ${formatNumber(data.rest)}`
         : "";
     sum.textContent = `${formatNumber(data.value)} ${where}, from ${data.inputs} channels of ${data.source}, bias ${formatNumber(data.bias)}${more}.`;
-    const most = largest(pictures);
+    const most = largestOf(pictures);
     const rows = data.rows.map(
       (/** @type {number[]} */ [channel, share], /** @type {number} */ i) => {
         const values = pictures.subarray(i * cells, (i + 1) * cells);
@@ -97,37 +97,52 @@ export function channelSection(panel) {
           name: `ch ${channel}`,
           value: share,
           // Kernels are compared with each other; maps each have their own range.
-          picture: tile(values, height, width, isMap ? largest(values) : most),
+          picture: tile(values, height, width, isMap ? largestOf(values) : most),
           title: isMap ? "Its map; the weight is one number" : `Its kernel, ${height} × ${width}`,
         };
       },
     );
-    list.replaceChildren(
-      ...rankedRows(rows, -1, (index) => {
+    refill(
+      list,
+      rankedRows(rows, -1, (index) => {
         setTrait(model, "layer", data.source);
         setTrait(model, "channel", data.rows[index][0]);
       }),
     );
   }
 
+  async function look() {
+    const [layer, channel, cursor] = ["layer", "channel", "cursor"].map((n) => model.get(n));
+    try {
+      const answer = await panel.ask("channel", { layer, channel, cursor });
+      if (!answer) return;
+      note.hidden = !answer.data.choices;
+      if (answer.data.choices) return showChoices(answer.data.choices);
+      showSite(answer.data);
+      showInputs(answer.data, answer.buffers[0]);
+    } catch (error) {
+      note.hidden = false;
+      note.textContent = /** @type {Error} */ (error).message;
+      for (const part of [toggles, list]) part.replaceChildren();
+      for (const part of [norm, cut, title, sum]) part.textContent = "";
+    }
+  }
+
+  let isOpen = false;
+  let again = false;
   return {
     node,
     follows: ["cursor"],
+    /** One question at a time: the pointer crosses more cells than the kernel can answer for. */
     async refresh() {
-      const [layer, channel, cursor] = ["layer", "channel", "cursor"].map((n) => model.get(n));
-      try {
-        const answer = await panel.ask("channel", { layer, channel, cursor });
-        if (!answer) return;
-        note.hidden = !answer.data.choices;
-        if (answer.data.choices) return showChoices(answer.data.choices);
-        showSite(answer.data);
-        showInputs(answer.data, answer.buffers[0]);
-      } catch (error) {
-        note.hidden = false;
-        note.textContent = /** @type {Error} */ (error).message;
-        for (const part of [toggles, list]) part.replaceChildren();
-        for (const part of [norm, cut, title, sum]) part.textContent = "";
+      again = true;
+      if (isOpen) return;
+      isOpen = true;
+      while (again) {
+        again = false;
+        await look();
       }
+      isOpen = false;
     },
   };
 }

@@ -65,7 +65,7 @@ export function dreamSection(panel) {
 
   function paint(/** @type {DataView} */ view, target = canvas) {
     const side = Math.round(Math.sqrt(view.byteLength / 3));
-    const image = rgbImage(view, model.get("size")?.[1] ?? side);
+    const image = rgbImage(view, model.get("size")[1] ?? side);
     target.width = image.width;
     target.height = image.height;
     target.getContext("2d")?.putImageData(image, 0, 0);
@@ -106,16 +106,18 @@ export function dreamSection(panel) {
     while (kept.children.length > MOST_KEPT) kept.lastElementChild?.remove();
   }
 
+  let estimated = "";
+  steps.addEventListener("change", panel.refresh);
   return {
     node,
     async refresh() {
       where.textContent = name();
-      if (facts.textContent) return;
-      const answer = await panel.ask("estimate", {
-        method: "visualise",
-        steps: Number(steps.value),
-      });
-      if (answer) run.say(`takes about ${formatSeconds(answer.data.seconds)}`);
+      const count = steps.value;
+      if (count === estimated) return;
+      const answer = await panel.ask("estimate", { method: "visualise", steps: Number(count) });
+      if (!answer) return;
+      estimated = count;
+      run.say(`takes about ${formatSeconds(answer.data.seconds)}`);
     },
   };
 }

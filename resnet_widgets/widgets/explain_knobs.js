@@ -1,7 +1,7 @@
 // Prediction and knobs: what the network says, before and after its activations were changed.
 
 import { formatChance, formatLogit, lesson, rankedRows, runButton } from "./explain_parts.js";
-import { element, onChange, setTrait, throttle } from "./shared.js";
+import { element, onChange, refill, setTrait, throttle } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
@@ -13,14 +13,19 @@ import { element, onChange, setTrait, throttle } from "./shared.js";
  * @param {number} factor
  */
 export function withScale(edits, layer, channel, factor) {
-  const same = (/** @type {any} */ edit) =>
-    edit.kind === "scale" &&
-    edit.layer === layer &&
-    edit.channels.length === 1 &&
-    edit.channels[0] === channel;
-  const rest = edits.filter((edit) => !same(edit));
+  const rest = edits.filter((edit) => !scalesOnly(edit, layer, channel));
   if (factor === 1) return rest;
   return [...rest, { kind: "scale", layer, channels: [channel], factor }];
+}
+
+/**
+ * Whether an edit scales this channel and no other.
+ * @param {any} edit
+ * @param {string} layer
+ * @param {number} channel
+ */
+function scalesOnly({ kind, layer: of, channels }, layer, channel) {
+  return kind === "scale" && of === layer && channels.length === 1 && channels[0] === channel;
 }
 
 /**
@@ -120,7 +125,10 @@ export function knobsSection(panel) {
   for (const [button, edit] of knobs) {
     button.addEventListener("click", () => setTrait(model, "edits", toggled(edits(), edit())));
   }
-  reset.addEventListener("click", () => setTrait(model, "edits", []));
+  reset.addEventListener("click", () => {
+    setTrait(model, "edits", []);
+    mute.focus();
+  });
   const scale = throttle(() => {
     const number = Number(factor.value);
     factorText.textContent = `× ${number.toFixed(1)}`;
@@ -165,8 +173,9 @@ export function knobsSection(panel) {
       (/** @type {number[]} */ [channel]) =>
         channel === model.get("channel") && layer === model.get("layer"),
     );
-    ranking.replaceChildren(
-      ...rankedRows(named, chosen, (index) => {
+    refill(
+      ranking,
+      rankedRows(named, chosen, (index) => {
         setTrait(model, "layer", layer);
         setTrait(model, "channel", rows[index][0]);
         showRanking({ layer, rows });
@@ -180,7 +189,7 @@ export function knobsSection(panel) {
     mute.disabled = solo.disabled = factor.disabled = !layer;
     erase.disabled = model.get("region").length !== 4;
     erase.title = erase.disabled
-      ? "First draw a region on the map: hold Shift and drag"
+      ? "First draw a region on the map: drag, or Shift and arrows"
       : "Set the region drawn on the map to zero, in all channels";
     for (const [button, edit] of knobs) {
       const on = !button.disabled && edits().some((one) => isSame(one, edit()));
@@ -188,34 +197,40 @@ export function knobsSection(panel) {
     }
     none.hidden = edits().length > 0;
     reset.hidden = edits().length === 0;
-    const scaled = edits().find(
-      (edit) => edit.kind === "scale" && edit.layer === layer && edit.channels[0] === channel,
-    );
+    const scaled = edits().find((edit) => scalesOnly(edit, layer, channel));
     factor.value = String(scaled?.factor ?? 1);
     factorText.textContent = `× ${Number(factor.value).toFixed(1)}`;
   }
 
-  function showEdits(/** @type {string[]} */ names) {
-    list.replaceChildren(
-      ...names.map((name, index) => {
+  /** @param {string[]} names @param {any[]} named the edits that have these names */
+  function showEdits(names, named) {
+    const hadFocus = list.contains(document.activeElement);
+    refill(
+      list,
+      names.map((name, index) => {
         const undo = element("button", { type: "button", text: "×", "aria-label": `Undo ${name}` });
+        // By what it does, not by its place: a second click comes before the list is drawn again.
+        const edit = named[index] ?? {};
+        const isIt = (/** @type {any} */ one) => isSame(one, edit) && one.factor === edit.factor;
         undo.addEventListener("click", () =>
           setTrait(
             model,
             "edits",
-            edits().filter((_, i) => i !== index),
+            edits().filter((one) => !isIt(one)),
           ),
         );
         return element("li", {}, element("span", { text: name }), undo);
       }),
     );
+    if (hadFocus && !names.length) mute.focus();
   }
 
   function showScores(/** @type {any} */ { rows, best }) {
     const changed = edits().length > 0;
     const target = model.get("target") >= 0 ? model.get("target") : best[1];
-    body.replaceChildren(
-      ...rows.map((/** @type {any} */ row) => {
+    refill(
+      body,
+      rows.map((/** @type {any} */ row) => {
         const now = element("span", { class: "rw-why-now" });
         now.style.width = `${100 * row.after[0]}%`;
         const then = element("span", { class: "rw-why-then", hidden: !changed });
@@ -254,10 +269,11 @@ export function knobsSection(panel) {
     async refresh() {
       arrange();
       forgetRank();
+      const named = edits();
       const answer = await panel.ask("scores", { target: model.get("target") });
       if (!answer) return;
       showScores(answer.data);
-      showEdits(answer.data.edits);
+      showEdits(answer.data.edits, named);
     },
   };
 }

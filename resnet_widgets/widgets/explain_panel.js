@@ -108,7 +108,8 @@ async function renderPanel({ model, el, signal, host }) {
   /** @type {Map<string, any>} */
   const made = new Map();
   const buttons = SECTIONS.map(([name, title]) => {
-    const button = element("button", { type: "button", role: "tab", text: title });
+    const id = `rw-${Math.random().toString(36).slice(2)}`;
+    const button = element("button", { type: "button", role: "tab", id, text: title });
     button.addEventListener("click", () => setTrait(model, "section", name), { signal });
     return button;
   });
@@ -151,6 +152,7 @@ async function renderPanel({ model, el, signal, host }) {
       const chosen = name === nameOf();
       buttons[i].setAttribute("aria-selected", String(chosen));
       buttons[i].tabIndex = chosen ? 0 : -1;
+      if (chosen) content.setAttribute("aria-labelledby", buttons[i].id);
     }
     if (!fold.open) return;
     const { node } = section();

@@ -42,6 +42,7 @@ class ExplainPanel(Widget):
         live: Whether there is a kernel that answers; without one there is no panel.
         opened: Whether it is unfolded.
         section: Name of the section in front.
+        size: Height and width of the model's input, in pixels; `[]` until it is known.
         labelled: What labelled photos there are to read blocks with, in words; `""` for none.
         maps: Four `ActivationMap` widgets, for a residual block.
     """
@@ -59,6 +60,7 @@ class ExplainPanel(Widget):
     edits: traitlets.List[Any] = traitlets.List().tag(sync=True)
     opened = traitlets.Bool(False).tag(sync=True)
     section = traitlets.Unicode("knobs").tag(sync=True)
+    size = traitlets.List(traitlets.Int()).tag(sync=True)
     labelled = traitlets.Unicode("").tag(sync=True)
     maps = WidgetList()
 
@@ -87,7 +89,7 @@ class ExplainPanel(Widget):
 
     def accepts(self, name: str, value: Any) -> bool:
         """A page gets no more edits than a person makes, each a `dict`; photos come from Python."""
-        if name == "labelled":
+        if name in ("labelled", "size"):
             return False
         if name == "edits":
             fits = isinstance(value, list) and len(value) <= _MOST_EDITS

@@ -48,12 +48,18 @@ export function colourKey() {
   const node = element("div", { class: "rw-why-key", hidden: true });
   return {
     node,
-    /** @param {string} colormap @param {number} low @param {number} high */
-    show(colormap, low, high) {
+    /**
+     * @param {string} colormap
+     * @param {number} low
+     * @param {number} high
+     * @param {{ below?: boolean, above?: boolean }} [beyond] whether there are numbers outside
+     */
+    show(colormap, low, high, { below, above } = {}) {
       const colours = element("span", { class: "rw-why-key-colours", "aria-hidden": "true" });
       colours.style.background = colormapGradient(colormap);
-      const numbers = [low, high].map((value) => element("span", { text: formatShort(value) }));
-      node.replaceChildren(numbers[0], colours, numbers[1]);
+      const start = element("span", { text: `${below ? "≤ " : ""}${formatShort(low)}` });
+      const end = element("span", { text: `${above ? "≥ " : ""}${formatShort(high)}` });
+      node.replaceChildren(start, colours, end);
       node.hidden = false;
     },
     hide() {
@@ -69,23 +75,27 @@ export function floatsOf(/** @type {DataView} */ view) {
   );
 }
 
+/** The largest size of numbers; what is no number counts as 0. */
+export function largestOf(/** @type {Float32Array} */ values) {
+  return values.reduce((most, value) => Math.max(most, Math.abs(value) || 0), 0);
+}
+
 /**
- * Pixels of numbers, transparent where they are 0: magma, or blue to red around zero.
- * @param {Float32Array} values
- * @param {boolean} signed
- * @param {number} [limit] value of full strength; by default the largest there is
- * @returns {Uint32Array} as ImageData holds them
+ * Numbers as a picture: magma, or blue to red around zero.
+ * @param {Heat} heat
+ * @param {boolean} solid else it is transparent where they are 0
  */
-export function heatPixels(values, signed, limit) {
+function heatPicture({ values, height, width, signed, limit = largestOf(values) }, solid) {
   const table = colormapTable(signed ? "coolwarm" : "magma");
-  let most = limit ?? 0;
-  if (limit === undefined) for (const value of values) most = Math.max(most, Math.abs(value) || 0);
-  return Uint32Array.from(values, (value) => {
-    const share = most > 0 ? Math.max(-1, Math.min(1, value / most)) || 0 : 0;
+  const picture = new ImageData(width, height);
+  const pixels = new Uint32Array(picture.data.buffer);
+  values.forEach((value, i) => {
+    const share = limit > 0 ? Math.max(-1, Math.min(1, value / limit)) || 0 : 0;
     const color = table[Math.round(signed ? 127.5 + 127.5 * share : 255 * Math.max(0, share))];
-    const strength = Math.round(255 * Math.min(1, Math.abs(share) * 1.25));
-    return ((color & 0xffffff) | (strength << 24)) >>> 0;
+    const strength = solid ? 255 : Math.round(255 * Math.min(1, Math.abs(share) * 1.25));
+    pixels[i] = ((color & 0xffffff) | (strength << 24)) >>> 0;
   });
+  return picture;
 }
 
 /**
@@ -130,13 +140,7 @@ export function overlay(label) {
     context.drawImage(photo, 0, 0, canvas.width, canvas.height);
     if (!heat) return;
     const small = new OffscreenCanvas(heat.width, heat.height);
-    const pixels = new ImageData(heat.width, heat.height);
-    new Uint32Array(pixels.data.buffer).set(heatPixels(heat.values, heat.signed, heat.limit));
-    /** @type {OffscreenCanvasRenderingContext2D} */ (small.getContext("2d")).putImageData(
-      pixels,
-      0,
-      0,
-    );
+    small.getContext("2d")?.putImageData(heatPicture(heat, false), 0, 0);
     const share = Number(strength.value) / 100;
     // Beyond the middle the photo fades too, until the map stands alone.
     context.globalAlpha = Math.max(0, 2 * share - 1);
@@ -160,9 +164,10 @@ export function overlay(label) {
       heat = next;
       draw();
       if (!heat) return key.hide();
-      const limit =
-        heat.limit ?? heat.values.reduce((most, v) => Math.max(most, Math.abs(v) || 0), 0);
-      key.show(heat.signed ? "coolwarm" : "magma", heat.signed ? -limit : 0, limit);
+      const { values, signed, limit = largestOf(values) } = heat;
+      const low = signed ? -limit : 0;
+      const beyond = { below: values.some((v) => v < low), above: values.some((v) => v > limit) };
+      key.show(signed ? "coolwarm" : "magma", low, limit, beyond);
     },
   };
 }
@@ -251,14 +256,8 @@ export function tile(values, height, width, limit) {
   const canvas = element("canvas", { class: "rw-why-tile", "aria-hidden": "true" });
   canvas.width = width;
   canvas.height = height;
-  const image = new ImageData(width, height);
-  const table = colormapTable("coolwarm");
-  const pixels = new Uint32Array(image.data.buffer);
-  values.forEach((value, i) => {
-    const share = limit > 0 ? Math.max(-1, Math.min(1, value / limit)) || 0 : 0;
-    pixels[i] = table[Math.round(127.5 + 127.5 * share)];
-  });
-  /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")).putImageData(image, 0, 0);
+  const picture = heatPicture({ values, height, width, signed: true, limit }, true);
+  canvas.getContext("2d")?.putImageData(picture, 0, 0);
   return canvas;
 }
 

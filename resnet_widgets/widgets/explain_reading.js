@@ -1,7 +1,7 @@
 // Reading early: which labelled photos each block takes the photo to be nearest to.
 
 import { lesson, runButton, shortBlock } from "./explain_parts.js";
-import { element, formatShort, setTrait } from "./shared.js";
+import { element, formatShort, refill, setTrait, svgElement } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
@@ -24,13 +24,6 @@ export function linePoints(values, low, high) {
     .join(" ");
 }
 
-/** @param {string} tag @param {Record<string, string | number>} attributes */
-function drawn(tag, attributes) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
-  return node;
-}
-
 /** @param {Panel} panel */
 export function readingSection(panel) {
   const { model } = panel;
@@ -38,7 +31,7 @@ export function readingSection(panel) {
   const run = runButton("Read again", readNow, () => panel.cancel("reading"));
   const answer = element("p");
   const legend = element("ul", { class: "rw-why-legend" });
-  const plot = drawn("svg", { viewBox: `0 0 ${CHART.width} ${CHART.height}`, role: "img" });
+  const plot = svgElement("svg", { viewBox: `0 0 ${CHART.width} ${CHART.height}`, role: "img" });
   plot.setAttribute("preserveAspectRatio", "none");
   const scale = element("div", { class: "rw-why-scale", "aria-hidden": "true" });
   const blocks = element("div", { class: "rw-why-blocks", role: "group" });
@@ -108,7 +101,7 @@ export function readingSection(panel) {
     );
     const zero = linePoints([0, 0], low, high).split(" ")[0].split(",")[1];
     const lines = data.labels.map((/** @type {string} */ _, /** @type {number} */ i) =>
-      drawn("polyline", {
+      svgElement("polyline", {
         points: linePoints(
           data.blocks.map((/** @type {any} */ block) => block.similarities[i]),
           low,
@@ -117,7 +110,7 @@ export function readingSection(panel) {
         "data-line": i,
       }),
     );
-    const here = drawn("rect", {
+    const here = svgElement("rect", {
       x: (data.forms / (last + 1)) * CHART.width,
       y: 0,
       width: ((last + 1 - data.forms) / (last + 1)) * CHART.width,
@@ -125,12 +118,13 @@ export function readingSection(panel) {
     });
     plot.replaceChildren(
       here,
-      drawn("line", { x1: 0, x2: CHART.width, y1: zero, y2: zero }),
+      svgElement("line", { x1: 0, x2: CHART.width, y1: zero, y2: zero }),
       ...lines.reverse(),
     );
     plot.setAttribute("aria-label", `Likeness to ${data.labels.join(", ")}, block after block`);
-    blocks.replaceChildren(
-      ...data.blocks.map((/** @type {any} */ block) => {
+    refill(
+      blocks,
+      data.blocks.map((/** @type {any} */ block) => {
         const numbers = data.labels
           .map((/** @type {string} */ text, /** @type {number} */ i) =>
             [text, formatShort(block.similarities[i])].join(" "),

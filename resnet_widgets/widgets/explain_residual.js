@@ -1,7 +1,7 @@
 // What residual means: shortcut + branch = sum → ReLU, and what each brings, in all blocks.
 
 import { colourKey, lesson, shortBlock } from "./explain_parts.js";
-import { element, formatShare, formatShort, onChange, setTrait } from "./shared.js";
+import { element, formatShare, formatShort, onChange, refill, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
@@ -58,9 +58,16 @@ export function residualSection(panel) {
     }
   }
 
-  async function build() {
+  /** @type {Promise<void> | null} */
+  let building = null;
+  /** The maps, once, however often it is asked for while they are on their way. */
+  function build() {
     const references = model.get("maps");
-    if (references.length !== 4 || shown.length) return;
+    if (references.length === 4) building ??= make(references);
+    return building;
+  }
+
+  async function make(/** @type {string[]} */ references) {
     shown = await Promise.all(references.map((/** @type {string} */ r) => host.getModel(r)));
     const widgets = await Promise.all(
       references.map((/** @type {string} */ r) => host.getWidget(r)),
@@ -89,8 +96,9 @@ export function residualSection(panel) {
 
   function bars(/** @type {any} */ data) {
     const most = Math.max(...data.blocks.map((/** @type {any} */ b) => b.share), 1e-9);
-    chart.replaceChildren(
-      ...data.blocks.map((/** @type {any} */ block) => {
+    refill(
+      chart,
+      data.blocks.map((/** @type {any} */ block) => {
         const bar = element("span", { class: "rw-why-bar" });
         bar.style.height = `${(100 * block.share) / most}%`;
         const button = element(
@@ -129,7 +137,9 @@ export function residualSection(panel) {
         `Shortcut and branch: cosine ${formatShort(data.agreement)}.`,
       ].join(" ");
       for (const [i, map] of shown.entries()) map.set("layer", data.layers[i]);
-      key.show("coolwarm", -limit, limit);
+      // Of a channel that is 0 everywhere, or nowhere a number, there is no range to show.
+      if (limit > 0) key.show("coolwarm", -limit, limit);
+      else key.hide();
       give();
       bars(data);
     },

@@ -1,15 +1,10 @@
 // The lines beside one row of the tree, drawn.
 
+import { svgElement } from "./shared.js";
+
 /** Pixels from lane to lane, and from the first lane to the right edge. */
 const STEP = 11;
 const EDGE = 8;
-
-/** @param {string} tag @param {Record<string, string | number>} attributes */
-function shape(tag, attributes) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
-  return node;
-}
 
 /**
  * @param {import("./rails.js").Rail | null} rail  null where nothing is known of the ways
@@ -17,7 +12,12 @@ function shape(tag, attributes) {
  */
 export function railPicture(rail, height) {
   const width = EDGE + STEP * Math.max(1, (rail?.lanes ?? 1) - 1) + EDGE;
-  const picture = shape("svg", { class: "rw-tree-rail", width, height, "aria-hidden": "true" });
+  const picture = svgElement("svg", {
+    class: "rw-tree-rail",
+    width,
+    height,
+    "aria-hidden": "true",
+  });
   if (!rail) return picture;
   const x = (/** @type {number} */ lane) => width - EDGE - STEP * lane;
   const middle = height / 2;
@@ -33,7 +33,7 @@ export function railPicture(rail, height) {
   }
   if (rail.out) lines.push(`M${own} ${middle + radius}V${height}`);
   const node = { cx: own, cy: middle, r: radius, class: `rw-tree-node rw-tree-node-${rail.sign}` };
-  picture.append(shape("path", { d: lines.join("") }), shape("circle", node));
+  picture.append(svgElement("path", { d: lines.join("") }), svgElement("circle", node));
   const [a, b] = [radius - 2.5, (radius - 2.5) * Math.SQRT1_2];
   const signs = {
     add: `M${own - a} ${middle}h${2 * a}M${own} ${middle - a}v${2 * a}`,
@@ -41,6 +41,6 @@ export function railPicture(rail, height) {
     merge: "",
     dot: "",
   };
-  if (signs[rail.sign]) picture.append(shape("path", { d: signs[rail.sign] }));
+  if (signs[rail.sign]) picture.append(svgElement("path", { d: signs[rail.sign] }));
   return picture;
 }

@@ -22,6 +22,31 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
+ * One element of a drawing.
+ * @param {string} tag
+ * @param {Record<string, string | number>} attributes
+ */
+export function svgElement(tag, attributes) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
+  return node;
+}
+
+/**
+ * Gives a node other children. If one of its buttons had the focus, the one in its place gets it.
+ * @param {HTMLElement} node
+ * @param {(Node | string)[]} children
+ */
+export function refill(node, children) {
+  const buttons = () => [...node.querySelectorAll("button")];
+  const focused = buttons().indexOf(/** @type {any} */ (document.activeElement));
+  node.replaceChildren(...children);
+  if (focused < 0) return;
+  const now = buttons();
+  now[Math.min(focused, now.length - 1)]?.focus({ preventScroll: true });
+}
+
+/**
  * Makes `el` the root of a widget: our CSS applies, and no key pressed inside reaches the notebook,
  * where `x` would cut the cell. Inside another of our widgets keys go on to that one.
  * @param {HTMLElement} el

@@ -2,7 +2,7 @@
 
 import { barChart } from "./bars.js";
 import { sortedChannels } from "./orders.js";
-import { element, formatNumber, onChange, setTrait } from "./shared.js";
+import { element, formatNumber, onChange, refill, setTrait } from "./shared.js";
 
 const ROWS = 10;
 
@@ -36,9 +36,9 @@ export function vectorBars(model, signal) {
     if (!strip.hidden) chart.draw(values, strip.clientWidth);
     here.style.left = `${(100 * (chosen + 0.5)) / frame.channels}%`;
     const largest = values.reduce((most, value) => Math.max(most, Math.abs(value) || 0), 0) || 1;
-    const focused = list.contains(document.activeElement);
-    list.replaceChildren(
-      ...rowsOf(values, chosen).map((channel) => {
+    refill(
+      list,
+      rowsOf(values, chosen).map((channel) => {
         const share = (100 * Math.abs(values[channel])) / largest;
         const bar = element("span", { class: "rw-row-bar" });
         bar.style.width = `${Number.isFinite(share) ? share : 0}%`;
@@ -53,7 +53,6 @@ export function vectorBars(model, signal) {
         return row;
       }),
     );
-    if (focused) /** @type {HTMLElement} */ (list.querySelector("[aria-pressed=true]"))?.focus();
   }
 
   strip.addEventListener(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import numpy as np
 import pytest
@@ -109,6 +110,7 @@ def test_knobs_make_edits(show_panel):
     answer(page, "scores", SCORES)
     erase = page.get_by_role("button", name="Erase region")
     expect(erase).to_be_disabled()
+    expect(erase).to_have_attribute("title", re.compile(": drag, or Shift and arrows$"))
     page.evaluate("() => stub.models.shown.update({region: [0, 0, 0.5, 1]})")
     erase.click()
     page.get_by_role("button", name="Solo").click()
@@ -129,6 +131,42 @@ def test_knobs_make_edits(show_panel):
     expect(solo).to_have_attribute("aria-pressed", "false")
     page.get_by_role("button", name="Undo all").click()
     assert trait(page, "edits") == []
+
+
+def test_a_second_click_undoes_no_second_edit(show_panel):
+    edits = [{"kind": kind, "layer": LAYER, "channels": [7]} for kind in ("mute", "solo")]
+    page = show_panel(edits=edits)
+    names = [f"{edit['kind']} channel 7 of {LAYER}" for edit in edits]
+    answer(page, "scores", {**EDITED, "edits": names})
+    page.get_by_role("button", name=f"Undo {names[0]}").dblclick()
+    assert trait(page, "edits") == edits[1:]
+
+
+def test_the_scale_is_that_of_this_channel_alone(show_panel):
+    both = {"kind": "scale", "layer": LAYER, "channels": [7, 8], "factor": 2}
+    page = show_panel(edits=[both])
+    answer(page, "scores", SCORES)
+    factor = page.get_by_label("Scale the channel")
+    expect(factor).to_have_value("1")
+    update(page, edits=[both, {**both, "channels": [7], "factor": 3}])
+    expect(factor).to_have_value("3")
+
+
+def test_the_focus_stays_when_the_answer_comes(show_panel):
+    page = show_panel()
+    answer(page, "scores", SCORES)
+    page.get_by_role("button", name="pin dog").focus()
+    page.keyboard.press("Enter")
+    asked_of(page, "scores", target=5)
+    answer(page, "scores", SCORES)
+    expect(page.get_by_role("button", name="pinned dog")).to_be_focused()
+    # The last edit goes with its button: the focus is not lost with it.
+    page.get_by_role("button", name="Mute", exact=True).click()
+    answer(page, "scores", EDITED)
+    page.get_by_role("button", name="Undo mute").focus()
+    page.keyboard.press("Enter")
+    answer(page, "scores", SCORES)
+    expect(page.get_by_role("button", name="Mute", exact=True)).to_be_focused()
 
 
 def test_a_class_is_pinned_and_let_go(show_panel):
@@ -183,10 +221,8 @@ def answer_photo(page, color="black"):
     answer(page, "photo", {}, np.frombuffer(base64.b64decode(photo), np.uint8))
 
 
-def show_cam(page):
-    maps = np.zeros((2, 2, 2), "<f4")
-    maps[0, 0, 0] = 1
-    maps[1] = [[1, 0], [0, 2]]
+def show_cam(page, sums=(((1, 0), (0, 0)), ((1, 0), (0, 2)))):
+    maps = np.array(sums, "<f4")
     answer_photo(page)
     data = {
         "method": "grad-cam",
@@ -300,6 +336,38 @@ def test_a_slow_map_goes_too_and_a_late_answer_is_not_taken(show_panel):
     assert page.evaluate("stub.models.shown.sent.some((m) => m.kind === 'cancel')")
 
 
+def test_channels_that_take_away_keep_within_the_scale(show_panel):
+    page = show_panel(section="cam")
+    # The second channel takes away what the first one gave.
+    show_cam(page, [[[4, 0], [0, 0]], [[1, 0], [0, 2]]])
+    expect(page.locator(".rw-why-key")).to_have_text("0.004.00")
+    whole = pixels(page, ".rw-why-overlay")[..., :3].sum(axis=2).astype(int)
+    page.get_by_label("How many channels are added up").fill("0")
+    expect(page.get_by_text("1 of 4 channels")).to_be_visible()
+    first = pixels(page, ".rw-why-overlay")[..., :3].sum(axis=2).astype(int)
+    assert first[0, 0] > whole[-1, -1] > whole[0, 0]
+
+
+def test_the_key_says_what_is_beyond_it(show_panel):
+    page = show_panel(section="pixels")
+    answer_photo(page)
+    method = page.get_by_label("Method")
+    values = np.zeros((20, 20), "<f4")
+    values[:2] = 1
+    values[0, 0] = 9
+    data = {"shape": [20, 20], "gap": None, "steps": 1, "label": "cat"}
+    for name, said in (("saliency", "0.00≥ 1.00"), ("occlusion", "−1.00≥ 1.00")):
+        method.select_option(name)
+        asked_of(page, "estimate", method=name)
+        page.get_by_role("button", name="Compute").click()
+        asked_of(page, "pixels", method=name)
+        answer(page, "pixels", data, values)
+        expect(page.locator(".rw-why-key")).to_have_text(said)
+    page.get_by_role("button", name="Compute").click()
+    answer(page, "pixels", data, -values)
+    expect(page.locator(".rw-why-key")).to_have_text("≤ −1.001.00")
+
+
 def test_what_cannot_be_explained_is_said(show_panel):
     page = show_panel(section="cam")
     answer_photo(page)
@@ -331,6 +399,19 @@ def test_a_picture_grows_and_is_cancelled_half_way(show_panel):
     expect(page.get_by_role("button", name="Make a picture")).to_be_visible()
     # What has grown so far stays.
     np.testing.assert_array_equal(pixels(page, ".rw-why-overlay")[..., :3], grey)
+    # The estimate is of the number of steps that is chosen.
+    page.get_by_label("Steps").select_option("512")
+    asked_of(page, "estimate", steps=512)
+    answer(page, "estimate", {"method": "visualise", "seconds": 48})
+    expect(page.get_by_text("takes about 48 s")).to_be_visible()
+
+
+def test_a_picture_need_not_be_square(show_panel):
+    page = show_panel(section="dream", size=[4, 8])
+    page.get_by_role("button", name="Make a picture").click()
+    picture = np.arange(4 * 8 * 3, dtype=np.uint8).reshape(4, 8, 3)
+    answer(page, "dream", None, picture, kind="progress", share=0.5, text="Step 64 of 128")
+    np.testing.assert_array_equal(pixels(page, ".rw-why-overlay")[..., :3], picture)
 
 
 RESIDUAL = {
@@ -361,6 +442,44 @@ def test_four_maps_of_a_block_share_channel_and_cursor(show_panel):
     expect(page.locator(".rw-why-key")).to_have_text("−2.002.00")
     page.get_by_title("conv5_block2: branch 10 %").click()
     assert trait(page, "layer") == "x"
+
+
+def test_there_are_four_maps_however_often_they_are_asked_for(show_panel):
+    page = show_panel()
+    page.evaluate(
+        """async () => {
+          stub.models.shown.update({ section: "residual" });
+          for (let channel = 0; channel < 9; channel++) {
+            await null;
+            stub.models.shown.update({ channel });
+          }
+        }"""
+    )
+    answer(page, "residual", RESIDUAL)
+    page.wait_for_selector(".rw-why-map canvas[data-shown='d#0']")
+    expect(page.locator(".rw-why-map")).to_have_count(4)
+    # Nothing to colour, nothing to explain.
+    page.get_by_title("conv5_block2: branch 10 %").click()
+    answer(page, "residual", {**RESIDUAL, "limit": 0})
+    expect(page.locator(".rw-why-key")).to_be_hidden()
+
+
+def test_a_pointer_that_crosses_cells_asks_one_question_at_a_time(show_panel):
+    page = show_panel(section="channel")
+    asked(page, "channel")
+    count = "stub.models.shown.sent.filter((m) => m.kind === 'ask' && m.what === 'channel').length"
+    for at in (0, 0.25, 0.5):
+        update(page, cursor=[at, 0, at + 0.25, 0.25])
+        next_frame(page)
+    assert page.evaluate(count) == 1
+    data = {**CHANNEL, "facts": {**CHANNEL["facts"], "cut": None}}
+    answer(page, "channel", data, np.zeros((3, 2, 2), "<f4"))
+    expect(page.get_by_text("No ReLU layer follows here.", exact=True)).to_be_visible()
+    page.wait_for_function(f"{count} === 2")
+    assert asked(page, "channel")["options"]["cursor"] == [0.5, 0, 0.75, 0.25]
+    answer(page, "channel", CHANNEL, np.zeros((3, 2, 2), "<f4"))
+    expect(page.get_by_text("ReLU cuts away 50 %")).to_be_visible()
+    assert page.evaluate(count) == 2
 
 
 def test_where_there_is_no_convolution_those_of_the_block_are_offered(show_panel):
@@ -485,6 +604,7 @@ def test_tabs_by_keys(show_panel):
     page.keyboard.press("ArrowRight")
     expect(tabs.nth(1)).to_be_focused()
     assert trait(page, "section") == "cam"
+    expect(page.get_by_role("tabpanel", name="CAM")).to_be_visible()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowLeft")
     expect(tabs.last).to_be_focused()
