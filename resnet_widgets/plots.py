@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import threading
 from typing import Any
 
 import matplotlib
@@ -18,11 +19,25 @@ from resnet_widgets.engine.images import load_image
 # No colormap of activations goes through it, so marked cells cannot be taken for values.
 NOT_FINITE = "#ff2d95"
 _PANEL, _GAP, _ROW_GAP = 1.35, 0.14, 0.5  # inches
+_STAGE = 1.05  # so that six of them are about as wide as a page
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.15, 0.9, 0.7, 0.2
+
+
+# TrueType in place of matplotlib's Type 3, which journals refuse and editors cannot edit.
+_FONTS = {"pdf.fonttype": 42, "ps.fonttype": 42}
+_fonts_lock = threading.Lock()
 
 
 class PngFigure(Figure):
     """A figure that a notebook shows although pyplot, which would do that, is not loaded."""
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """As matplotlib's; the text of a PDF is text, in fonts that it brings along."""
+        form = str(options.get("format") or fname).lower()
+        if not form.endswith(("pdf", "ps")):
+            return super().savefig(fname, **options)
+        with _fonts_lock, matplotlib.rc_context(_FONTS):
+            return super().savefig(fname, **options)
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -39,6 +54,7 @@ def plot_channels(
     cmap: str | Colormap = "viridis",
     order: str = "index",
     scale: str = "channel",
+    symmetric: bool = False,
 ) -> Figure:
     """Draw channels of one layer as a grid of maps, or as bars if the layer is a vector.
 
@@ -55,6 +71,8 @@ def plot_channels(
             mean, highest first.
         scale: `"channel"` if the colours of each map go from its own lowest to its own highest
             value, `"layer"` if all maps share the range of the whole layer.
+        symmetric: Whether the range goes as far below zero as above, for a layer with negative
+            values and a colormap with a middle, such as `"coolwarm"`.
 
     Returns:
         A `matplotlib.figure.Figure`; save it with `figure.savefig("channels.pdf")`.
@@ -81,11 +99,11 @@ def plot_channels(
         channels = np.arange(values.shape[-1])[:n]
     title = f"{layer}, {shape_of(values)}"
     which = {"index": "First", "strength": "Strongest"}[order]
-    caption = f"{which} {len(channels)} of {values.shape[-1]} channels"
+    caption = f"{which} {len(channels)} of {values.shape[-1]} channels, {_network(cache)}"
     if values.ndim == 1:
         names = cache.labels(layer)
         return _bars(values, channels, names, title, caption, colours)
-    return _grid(values, channels, title, caption, colours, shared=scale == "layer")
+    return _grid(values, channels, title, caption, colours, scale == "layer", symmetric)
 
 
 def plot_stages(cache: Any, image: Any, *, cmap: str | Colormap = "viridis") -> Figure:
@@ -105,20 +123,20 @@ def plot_stages(cache: Any, image: Any, *, cmap: str | Colormap = "viridis") -> 
     colours = matplotlib.colormaps.get_cmap(cmap).with_extremes(bad=NOT_FINITE)
     photo = load_image(image, getattr(cache, "input_size", (224, 224)))
     stages = cache.stages(photo)
-    size = 1.9
     columns = 1 + len(stages)
-    figure = _figure(columns, 1, size)
-    axes = _panel(figure, 0, columns, size)
+    figure = _figure(columns, 1, _STAGE)
+    axes = _panel(figure, 0, columns, _STAGE)
     axes.imshow(photo.pixels)
     height, width = photo.pixels.shape[:2]
     _label(axes, f"{short(photo.source)}\n{height} × {width} × 3", "what the model sees")
     for column, (path, values) in enumerate(stages.items(), start=1):
         strength = np.nan_to_num(strength_of(values), nan=-np.inf)
         channel = int(strength.argmax())
-        axes = _panel(figure, column, columns, size)
+        axes = _panel(figure, column, columns, _STAGE)
         said = draw_map(axes, values[..., channel], colours, None)
         _label(axes, f"{path}\n{shape_of(values)}", f"ch {channel}: {said}")
-    _channel_bar(figure, _bar_axes(figure, columns, 1, size), colours)
+    _title(figure, f"{_network(cache)}: one channel of each stage")
+    _channel_bar(figure, _bar_axes(figure, columns, 1, _STAGE), colours)
     _caption(figure, "Strongest channel of each stage (highest mean)", "channel")
     return figure
 
@@ -129,26 +147,38 @@ def _grid(
     title: str,
     caption: str,
     colours: Colormap,
-    *,
     shared: bool,
+    symmetric: bool,
 ) -> Figure:
     columns = math.ceil(math.sqrt(len(channels)))
     rows = math.ceil(len(channels) / columns)
     figure = _figure(columns, rows, _PANEL)
-    finite = values[np.isfinite(values)]
-    limits = (float(finite.min()), float(finite.max())) if shared and finite.size else None
+    limits = _limits(values, symmetric) if shared else None
     for position, channel in enumerate(channels):
         axes = _panel(figure, position, columns, _PANEL)
-        _label(axes, f"ch {channel}", draw_map(axes, values[..., channel], colours, limits))
+        plane = values[..., channel]
+        own = limits if shared else _limits(plane, symmetric)
+        _label(axes, f"ch {channel}", draw_map(axes, plane, colours, own))
     _title(figure, title)
     if not shared:
-        _channel_bar(figure, _bar_axes(figure, columns, rows, _PANEL), colours)
+        _channel_bar(figure, _bar_axes(figure, columns, rows, _PANEL), colours, symmetric)
     elif limits and limits[0] < limits[1]:
         place = _bar_axes(figure, columns, rows, _PANEL)
-        figure.colorbar(ScalarMappable(Normalize(*limits), colours), cax=place)
+        bar = figure.colorbar(ScalarMappable(Normalize(*limits), colours), cax=place)
+        bar.set_label("activation", fontsize=7)
         place.tick_params(labelsize=7)
     _caption(figure, caption, "layer" if shared else "channel")
     return figure
+
+
+def _limits(values: np.ndarray, symmetric: bool) -> tuple[float, float] | None:
+    """Lowest and highest finite value, or as far below zero as above; `None` if there is none."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return None
+    low, high = float(finite.min()), float(finite.max())
+    most = max(-low, high)
+    return (-most, most) if symmetric else (low, high)
 
 
 def draw_map(
@@ -212,7 +242,7 @@ def _bars(
     axes.axvline(0, color="0.5", linewidth=0.6)
     axes.spines[["top", "right", "left"]].set_visible(False)
     _title(figure, title)
-    figure.text(_LEFT / width, 0.12 / height, caption, fontsize=7.5)
+    figure.text(_LEFT / width, 0.12 / height, caption, fontsize=7.5, parse_math=False)
     return figure
 
 
@@ -244,9 +274,12 @@ def _bar_axes(figure: Figure, columns: int, rows: int, size: float) -> Axes:
     return figure.add_axes((left / width, bottom / height, 0.12 / width, tall / height))
 
 
-def _channel_bar(figure: Figure, place: Axes, colours: Colormap) -> None:
+def _channel_bar(figure: Figure, place: Axes, colours: Colormap, symmetric: bool = False) -> None:
     bar = figure.colorbar(ScalarMappable(Normalize(0, 1), colours), cax=place)
-    bar.set_ticks([0, 1], labels=["its lowest", "its highest"])
+    if symmetric:
+        bar.set_ticks([0, 0.5, 1], labels=["− its largest", "0", "its largest"])
+    else:
+        bar.set_ticks([0, 1], labels=["its lowest", "its highest"])
     bar.ax.tick_params(labelsize=7)
 
 
@@ -254,6 +287,10 @@ def _channel_bar(figure: Figure, place: Axes, colours: Colormap) -> None:
 def _label(axes: Axes, title: str, below: str) -> None:
     axes.set_title(title, fontsize=8, pad=3, parse_math=False)
     axes.set_xlabel(below, fontsize=6.5, labelpad=2, parse_math=False)
+
+
+def _network(cache: Any) -> str:
+    return short(cache.about.title, 40)
 
 
 def _title(figure: Figure, text: str) -> None:
@@ -268,7 +305,8 @@ def _caption(figure: Figure, text: str, scale: str) -> None:
         "channel": "Each map in its own range, given below it.",
         "layer": "All maps in one range, that of the whole layer.",
     }
-    figure.text(_LEFT / width, 0.12 / height, f"{text}.\n{ranges[scale]}", fontsize=7.5)
+    said = f"{text}.\n{ranges[scale]}"
+    figure.text(_LEFT / width, 0.12 / height, said, fontsize=7.5, parse_math=False)
 
 
 def strength_of(values: np.ndarray) -> np.ndarray:

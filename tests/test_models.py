@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import hashlib
 import http.server
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import urlparse
 
 import h5py
 import keras
@@ -237,6 +239,29 @@ def test_offline(network, monkeypatch):
     with pytest.raises(WeightsError, match="offline"):
         download.imagenet_weights()
     assert download.probe().startswith("offline")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), "offline ({} cannot be reached)"),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), "offline ({} cannot be reached)"),
+        (
+            ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
+            "the connection to {} failed (Connection reset by peer)",
+        ),
+    ],
+)
+def test_no_way_to_the_server_is_said_in_plain_words(network, monkeypatch, error, said):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    assert download.probe() == said.format(urlparse(download.BASE_URL).netloc)
+    # The error itself is there for whoever has asked for these weights.
+    with pytest.raises(WeightsError) as info:
+        download.imagenet_weights()
+    assert str(error) in str(info.value.__cause__)
 
 
 def test_somebodys_file_is_left_alone(network, folder, tmp_path):

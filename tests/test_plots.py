@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -25,6 +26,7 @@ class StubCache:
     """Answers as an `ActivationCache` does, with given arrays."""
 
     input_size = (32, 32)
+    about = SimpleNamespace(title="a network of $\\alpha_")
     class_names: tuple | None = None
 
     def __init__(self, **arrays: np.ndarray) -> None:
@@ -154,6 +156,51 @@ def test_all_maps_in_one_range():
     assert {axes.images[0].get_clim() for axes in maps(figure)} == {limits}
     assert "All maps in one range, that of the whole layer" in texts(figure)
     assert figure.axes[-1].get_ylim() == limits
+
+
+def test_zero_is_the_middle_of_a_symmetric_range():
+    array = np.zeros((2, 2, 2), np.float32)
+    array[..., 0] = [[-4, 0], [1, np.nan]]
+    array[..., 1] = [[0, 2], [0, 0]]
+    options = {"cmap": "coolwarm", "symmetric": True}
+    own = plot_channels(StubCache(a=array), PHOTO, "a", **options)
+    assert [axes.images[0].get_clim() for axes in maps(own)] == [(-4, 4), (-2, 2)]
+    middle = matplotlib.colormaps["coolwarm"](0.5)
+    assert pixel(own, maps(own)[0], 0, 1) == rgba(middle)
+    # What stands below a map is what is in it.
+    assert maps(own)[1].get_xlabel() == "0 … 2"
+    bar = own.axes[-1]
+    assert [t.get_text() for t in bar.get_yticklabels()] == ["− its largest", "0", "its largest"]
+    one = plot_channels(StubCache(a=array), PHOTO, "a", scale="layer", **options)
+    assert {axes.images[0].get_clim() for axes in maps(one)} == {(-4, 4)}
+    assert one.axes[-1].get_ylim() == (-4, 4)
+
+
+def test_a_figure_says_which_network_it_shows():
+    cache = StubCache(a=np.abs(layer()))
+    for array in (layer(), layer()[0, 0]):
+        assert cache.about.title in texts(plot_channels(StubCache(a=array), PHOTO, "a"))
+    assert cache.about.title in texts(plot_stages(cache, PHOTO))
+
+
+def test_a_strip_of_five_stages_fits_a_page():
+    cache = StubCache(**{f"conv{n}_block3_out": layer() for n in range(1, 6)})
+    assert plot_stages(cache, PHOTO).get_figwidth() < 8.3
+
+
+@pytest.mark.parametrize("form", ["pdf", "PS"])
+def test_text_of_a_file_for_print_is_text(form, tmp_path):
+    """Type 3 fonts are outlines that journals refuse; pyplot's settings stay as they were."""
+    before = dict(matplotlib.rcParams)
+    figure = plot_channels(StubCache(a=layer()), PHOTO, "a", 1)
+    figure.savefig(tmp_path / f"a.{form}")
+    figure.savefig(tmp_path / "b", format=form)
+    for path in tmp_path.iterdir():
+        data = path.read_bytes()
+        assert b"Type3" not in data
+        assert b"/FontType 3" not in data
+        assert b"DejaVuSans" in data
+    assert dict(matplotlib.rcParams) == before
 
 
 def test_colours_are_right_to_the_pixel():

@@ -8,6 +8,7 @@ and a file appears under its name only when it is whole.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import http.client
 import os
@@ -33,6 +34,7 @@ MD5 = "2cb95161c43110f7111970584f804107"
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 PROBE_SECONDS = 3.0
 TIMEOUT = 10.0  # seconds, for the connection and for each read
+_NO_WAY = {errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTUNREACH, errno.EHOSTDOWN}
 MIN_SPEED = 10_000  # bytes per second, over `TIMEOUT`: below it nobody waits for 103 MB
 
 
@@ -228,11 +230,15 @@ def _explain(error: BaseException, seconds: float) -> str:
         return _silence(seconds)
     if isinstance(reason, socket.gaierror):
         return f"offline ({host} is not found)"
+    if isinstance(reason, OSError) and reason.errno in _NO_WAY:
+        return f"offline ({host} cannot be reached)"
     if isinstance(reason, ConnectionRefusedError):
         return f"{host} refuses connections"
     if isinstance(reason, ssl.SSLError):
         return f"the connection to {host} is not trusted, as behind an inspecting proxy ({reason})"
-    return f"the connection to {host} failed ({reason or type(reason).__name__})"
+    # "Connection reset by peer" without the number of the error in front.
+    words = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+    return f"the connection to {host} failed ({words})"
 
 
 def _silence(seconds: float) -> str:
