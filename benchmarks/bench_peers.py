@@ -70,18 +70,21 @@ slider2.observe(paint, "value")
 paint()
 display(slider2, image)
 """,
+    # Without pyplot: the inline backend, which the others need, closes all figures that pyplot knows.
     "ipympl": """
-%matplotlib widget
-figure, axes = plt.subplots()
-shown = axes.imshow(activation[..., 0])
+from ipympl.backend_nbagg import Canvas, FigureManager
+from matplotlib.figure import Figure
+figure = Figure()
+canvas = Canvas(figure)
+manager = FigureManager(canvas, 0)
+shown = figure.subplots().imshow(activation[..., 0])
 slider3 = ipywidgets.IntSlider(max=count - 1)
 def update(change):
     shown.set_data(activation[..., change.new])
     shown.autoscale()
-    figure.canvas.draw_idle()
+    canvas.draw_idle()
 slider3.observe(update, "value")
-display(slider3)
-plt.show()
+display(slider3, canvas)
 """,
     "ours": """
 store = rw.FrameStore(lambda photo, layer: rw.Frame.from_activation(activation, layer=layer))
