@@ -70,7 +70,7 @@ slider2.observe(paint, "value")
 paint()
 display(slider2, image)
 """,
-    # Without pyplot: the inline backend, which the others need, closes all figures that pyplot knows.
+    # Without pyplot: the inline backend, which the others need, closes all figures of pyplot.
     "ipympl": """
 from ipympl.backend_nbagg import Canvas, FigureManager
 from matplotlib.figure import Figure
@@ -136,7 +136,7 @@ window.peers = (() => {
     while (last === before || same < 3) {
       const now = await frame();
       const seen = look(cell);
-      if (now - start > 20000) throw new Error(`no other picture within 20 seconds: ${cell.innerText.slice(0, 200)}`);
+      if (now - start > 20000) throw new Error("no other picture within 20 seconds");
       if (seen && seen !== last) [time, last, same] = [now, seen, 0];
       else same += 1;
     }
