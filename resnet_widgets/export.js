@@ -11,7 +11,7 @@ import { unpack } from "./packed.js";
  *   receive: (content: any, buffers?: DataView[]) => void }} Model
  * @typedef {(...args: any[]) => void} Listener
  * @typedef {{ initialize?: (context: any) => any, render?: (context: any) => any }} Widget
- * @typedef {{ shape: number[], id: string }} Stored what the kernel would say of a frame, and the
+ * @typedef {{ shape: number[], step: number, id: string }} Stored what the kernel would say of a frame, and the
  *   id of the element that holds its bytes
  * @typedef {{ root: string, widgets: Record<string, { module: string, state: Record<string, any> }>,
  *   frames: Record<string, Record<string, Stored>>, pictures: Record<string, string>,
@@ -151,14 +151,14 @@ export async function start(page, modules, el, textOf) {
       ["maps", first("maps", "map")],
       ["sliders", first("sliders", "slider")],
     ];
-    let made = 0;
     model.on("change:layers", () => {
       const count = model.get("layers").length;
       for (const [name, stored] of kinds) {
         const columns = model.get(name).slice(0, count);
         while (columns.length < count) {
-          const copy = `${reference}-${++made}`;
-          add(copy, structuredClone(stored));
+          // One for each place, to be used again: nothing else lets a copy go.
+          const copy = `${reference}-${name}-${columns.length}`;
+          if (!parts.has(copy)) add(copy, structuredClone(stored));
           columns.push(copy);
         }
         model.set(name, columns);

@@ -116,7 +116,7 @@ def save_page(
                 frame = Frame.from_activation(cache.activation(photos[key].image, layer))
                 header, message = _coarse(frame).to_message()
                 name = f"rw-frame-{number}-{len(page['frames'][key])}"
-                stored = {**header, "id": _store(file, name, message)}
+                stored = {**header, "step": _STEP, "id": _store(file, name, message)}
                 page["frames"][key][layer] = stored
         today = datetime.date.today().isoformat()
         foot = (
@@ -238,8 +238,9 @@ def _json(value: Any) -> str:
 
 # The levels of a frame that a page keeps, by byte: 38 of 253. Lowest and highest stay as they are,
 # so no cell becomes zero or saturated, and all others move by no more than 3/252 of the range.
+_STEP = 7
 _LEVELS = np.arange(256, dtype=np.uint8)
-_LEVELS[1:252] = _LEVELS[1:252] // 7 * 7 + 3
+_LEVELS[1:252] = _LEVELS[1:252] // _STEP * _STEP + _STEP // 2
 
 
 def _coarse(frame: Frame) -> Frame:

@@ -101,6 +101,8 @@ def test_frames_in_the_page_are_the_activations(explorer, cache, tmp_path):
         assert statistics.tobytes() == frame.to_message()[1][: statistics.size]
         np.testing.assert_array_equal(planes, nearest_level(frame.data.ravel()))
         assert tuple(stored["shape"]) == frame.shape
+        # How far apart the levels are that a plane has beside its ends.
+        assert stored["step"] == np.diff(nearest_level(np.arange(1, 252))).max()
 
 
 def nearest_level(codes):

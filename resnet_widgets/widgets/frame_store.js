@@ -24,9 +24,11 @@ export class Frame {
    * @param {number[]} shape `[H, W, C]`, or `[C]` for a vector
    * @param {DataView} buffer four rows of C float32, then the bytes of C planes
    * @param {number} [reduction] cells along a side of the squares whose means the bytes are
+   * @param {number} [step] from one byte that occurs to the next: a saved page has fewer levels
    */
-  constructor(layer, shape, buffer, reduction = 1) {
+  constructor(layer, shape, buffer, reduction = 1, step = 1) {
     this.layer = layer;
+    this.step = step;
     this.reduction = reduction;
     this.shape = shape;
     this.channels = shape[shape.length - 1];
@@ -88,7 +90,7 @@ export class Frame {
   }
 
   /**
-   * The number in one cell: exact in a vector, else within 1/504 of the channel's range; of a
+   * The number in one cell: exact in a vector, else within step/504 of the channel's range; of a
    * reduced frame, that of the square it is in.
    * @param {number} channel
    * @param {number} row
@@ -334,7 +336,8 @@ export function createStore({ ask, limit }) {
       if (message.kind === "error") finish(key, new Error(message.message));
       if (message.kind === "frame") {
         try {
-          finish(key, new Frame(message.layer, message.shape, buffers[0], message.reduction));
+          const { layer, shape, reduction, step } = message;
+          finish(key, new Frame(layer, shape, buffers[0], reduction, step));
         } catch (error) {
           finish(key, /** @type {Error} */ (error));
         }

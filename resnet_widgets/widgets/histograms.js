@@ -8,28 +8,43 @@ const FINE = 2048;
 /**
  * Cells that are not exactly zero, counted in equal bins over a range; those outside it and those
  * without a number are left out. A byte stands for a span of values and is shared among the bins it
- * touches, or combs would show that are not in the data.
+ * touches, or combs would show that are not in the data. In a saved page it stands for as many
+ * bytes as there are between it and the next; only the first and the last are never moved.
  * @param {Uint8Array} plane
  * @param {number} low of the channel
  * @param {number} high of the channel
  * @param {number} zeros share of the finite cells that are 0
  * @param {[number, number]} range
  * @param {number} bins
- * @param {Float64Array} [result] to add to
+ * @param {{ step?: number, result?: Float64Array }} [options] `step` from byte to byte, as in
+ *   `Frame`; `result`, to add to
  */
-export function histogram(plane, low, high, zeros, range, bins, result = new Float64Array(bins)) {
+export function histogram(
+  plane,
+  low,
+  high,
+  zeros,
+  range,
+  bins,
+  { step = 1, result = new Float64Array(bins) } = {},
+) {
   const counts = codeCounts(plane);
   const [span, width] = [high - low, range[1] - range[0]];
   if (!(width > 0 && span > 0)) return result;
   const finite = plane.length - counts[253] - counts[254] - counts[255];
-  const zeroCode = Math.round((-low / span) * TOP_CODE);
+  const isEnd = (/** @type {number} */ code) => code === 0 || code === TOP_CODE;
+  let zeroCode = Math.round((-low / span) * TOP_CODE);
   if (zeroCode >= 0 && zeroCode <= TOP_CODE) {
+    if (!isEnd(zeroCode)) zeroCode = Math.floor(zeroCode / step) * step + (step - 1) / 2;
     counts[zeroCode] = Math.max(0, counts[zeroCode] - Math.round(zeros * finite));
   }
   for (let code = 0; code <= TOP_CODE; code++) {
     if (!counts[code]) continue;
-    const start = low + (Math.max(0, code - 0.5) / TOP_CODE) * span;
-    const end = low + (Math.min(TOP_CODE, code + 0.5) / TOP_CODE) * span;
+    const [from, to] = isEnd(code)
+      ? [Math.max(0, code - 0.5), Math.min(TOP_CODE, code + 0.5)]
+      : [Math.max(0.5, code - step / 2), Math.min(TOP_CODE - 0.5, code + step / 2)];
+    const start = low + (from / TOP_CODE) * span;
+    const end = low + (to / TOP_CODE) * span;
     spread(
       result,
       ((start - range[0]) / width) * bins,
@@ -66,7 +81,10 @@ export function layerHistogram(frame, range, bins) {
     const sum = new Float64Array(FINE);
     for (let channel = 0; channel < frame.channels; channel++) {
       const [low, high] = [frame.low[channel], frame.high[channel]];
-      histogram(frame.plane(channel), low, high, frame.zeros[channel], all, FINE, sum);
+      histogram(frame.plane(channel), low, high, frame.zeros[channel], all, FINE, {
+        step: frame.step,
+        result: sum,
+      });
     }
     return sum;
   });

@@ -241,7 +241,9 @@ export function valuePanel(model, signal) {
       axis,
       range: shown,
       symmetric: choice.symmetric,
-      bars: grid ? layer : histogram(plane, from, to, frame.zeros[channel], axis, BINS),
+      bars: grid
+        ? layer
+        : histogram(plane, from, to, frame.zeros[channel], axis, BINS, { step: frame.step }),
       outline: grid ? null : layer,
     });
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deflateRawSync } from "node:zlib";
-import { createModel } from "../../resnet_widgets/export.js";
+import { createModel, start } from "../../resnet_widgets/export.js";
 import { bytesOf, unpack } from "../../resnet_widgets/packed.js";
 
 test("a model tells of changes, and of nothing else", () => {
@@ -59,6 +59,35 @@ test("messages go out and come in", () => {
   model.send({ kind: "question" });
   assert.deepEqual(sent, [{ kind: "question" }]);
   assert.deepEqual(heard, [["answer", []]]);
+});
+
+test("a column that comes again is the one that was there", async () => {
+  const part = (/** @type {any} */ state) => ({ module: "part", state });
+  const widgets = {
+    root: part({ map: "anywidget:map", slider: "anywidget:slider", layer: "" }),
+    map: part({ layer: "" }),
+    slider: part({ layer: "" }),
+    stages: part({ maps: [], sliders: [], layers: [] }),
+  };
+  const page = { root: "root", widgets, frames: {}, pictures: {}, labels: {} };
+  const found = {};
+  const initialize = ({ model, host }) => {
+    found.host = host;
+    if (model.get("sliders")) found.stages = model;
+  };
+  await start(page, { part: { initialize } }, null, () => "");
+  const { stages, host } = found;
+  stages.set("layers", ["a", "b"]);
+  const names = stages.get("maps");
+  const models = await Promise.all([...names, ...stages.get("sliders")].map(host.getModel));
+  assert.equal(new Set(models).size, 4);
+  for (let i = 0; i < 3; i++) {
+    stages.set("layers", ["a"]);
+    stages.set("layers", ["a", "c"]);
+  }
+  assert.deepEqual(stages.get("maps"), names);
+  const again = await Promise.all([...names, ...stages.get("sliders")].map(host.getModel));
+  assert.ok(again.every((model, i) => model === models[i]));
 });
 
 /** As `export.py` packs: seven bits a character, three of them 256 higher. */

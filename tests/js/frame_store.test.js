@@ -38,6 +38,14 @@ function setUp({ limit = 1e9 } = {}) {
   };
 }
 
+test("a frame of a saved page knows how far apart its levels are", async () => {
+  const { store, asked } = setUp();
+  const read = store.reader().read("p", "a");
+  const answer = { kind: "frame", ...asked[0], shape: [1, 2, 1], reduction: 1, step: 7 };
+  store.receive(answer, [buffer(1, 1, 2)]);
+  assert.equal((await read).step, 7);
+});
+
 test("a reduced frame has fewer bytes than cells; each cell has the number of its square", () => {
   const view = buffer(1, 2, 3);
   for (const [i, code] of [0, 63, 126, 189, 252, 255].entries()) view.setUint8(16 + i, code);
