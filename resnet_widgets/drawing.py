@@ -14,6 +14,7 @@ def figure_of(shown: ExplorerState) -> Figure:
     """What is on show, in the colours it has in the page; everything must be there."""
     with traits_lock:
         cache, image, layer, channel = shown.cache, shown.image, shown.layer, shown.channel
+        edits = tuple(shown.edits)
         view, stages = shown.map, shown.stages
         colormap, limits, symmetric = view.colormap, view.limits, view.symmetric
         columns = dict(zip(stages.layers, stages.channels, strict=False))
@@ -21,11 +22,18 @@ def figure_of(shown: ExplorerState) -> Figure:
     if colormap == "auto":
         colormap = "coolwarm" if symmetric else "viridis"
     if symmetric and not limits:
-        plane = cache.activation(image, layer)[..., channel]
+        plane = cache.run(image, edits).activation(layer)[..., channel]
         most = float(np.abs(plane[np.isfinite(plane)]).max(initial=0))
         limits = [-most, most]
     return plot_overview(
-        cache, image, layer, channel, cmap=colormap, limits=limits or None, stages=columns
+        cache,
+        image,
+        layer,
+        channel,
+        cmap=colormap,
+        limits=limits or None,
+        stages=columns,
+        edits=edits,
     )
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -180,7 +178,7 @@ class Explorer(ExplorerState):
     def _draw_still(self) -> bytes | None:
         from .drawing import png_of
 
-        if self.cache is None or self.image is None or not self._looking.is_done():
+        if not self._looking.is_done():
             return None
         return png_of(self, dpi=90, most=_STILL_BYTES)
 
@@ -216,7 +214,7 @@ class Explorer(ExplorerState):
     # -- what the user can save --------------------------------------------------------------------
 
     def wait(self, timeout: float = 300) -> Explorer:
-        """Waits until photo, maps and predictions are there.
+        """Waits until both photos and the predictions are there, with edits and present weights.
 
         Args:
             timeout: Seconds to wait at most.
@@ -226,24 +224,11 @@ class Explorer(ExplorerState):
 
         Raises:
             ValueError: If there is no photo to wait for.
-            RuntimeError: If the model could not be loaded; the reason is its cause.
+            RuntimeError: If the model could not be loaded, or a photo not be shown, or somebody
+                cancelled it; the reason is its cause.
             TimeoutError: If it takes longer.
         """
-        changed = threading.Event()
-        names = ["image", "photo", "status", "stopped", "predictions"]
-        wake = lambda _change: changed.set()  # noqa: E731
-        self.observe(wake, names)
-        end = time.monotonic() + timeout
-        try:
-            while not self._looking.is_done():
-                if not changed.wait(max(0, end - time.monotonic())):
-                    raise TimeoutError(
-                        f"Not there after {timeout:g} s: {self.status or 'still computing'}. "
-                        "Wait longer with a larger `timeout`."
-                    )
-                changed.clear()
-        finally:
-            self.unobserve(wake, names)
+        self._looking.wait(timeout)
         return self
 
     def to_html(self, path: Any, *, layers: Any = None, timeout: float = 300) -> SavedPage:
@@ -306,6 +291,7 @@ class Explorer(ExplorerState):
 
     @traitlets.observe("image")
     def _look_at_image(self, _change: Any) -> None:
+        self._looking.stop_picking("image")
         self._looking.look()
 
     @traitlets.observe("edits")
@@ -315,6 +301,7 @@ class Explorer(ExplorerState):
 
     @traitlets.observe("compare")
     def _look_at_second(self, _change: Any) -> None:
+        self._looking.stop_picking("compare")
         self._looking.compare()
 
     def _on_page_edits(self, change: Any) -> None:
@@ -466,7 +453,7 @@ class Explorer(ExplorerState):
                 f"There is no {missing} yet. Wait until `explorer.status` is empty, or look at "
                 f"`explorer.error`. Received: status {self.status!r}, error {self.error!r}"
             )
-        return cache.activation(image, self.layer)
+        return cache.activation(self._looking.asked(), self.layer)
 
     # -- what the page asks ------------------------------------------------------------------------
 
@@ -486,7 +473,7 @@ class Explorer(ExplorerState):
                 self._looking.find(*names)
         elif kind == "cancel":
             self._jobs.worker.cancel()
-        elif kind == "retry" and self.cache is None:
+        elif kind == "retry" and self.stopped:
             self._looking.start()
 
     def _send_picture(self, photo: Any) -> None:

@@ -17,9 +17,11 @@ class Jobs:
         self._shown = shown
         self.worker = Worker(self._on_progress)
 
-    def submit(self, function: Callable[[Task], Any], kind: str) -> None:
+    def submit(self, function: Callable[[Task], Any], kind: str) -> Future:
         """Runs `function(task)`; what it raises is shown. A newer one of its kind replaces it."""
-        self.worker.submit(function, kind=kind).add_done_callback(self._on_done)
+        future = self.worker.submit(function, kind=kind)
+        future.add_done_callback(self._on_done)
+        return future
 
     def _on_done(self, future: Future) -> None:
         if future.cancelled():

@@ -5,21 +5,24 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .engine.edits import EditedRun, key_of
-from .engine.images import load_image
+from .engine.edits import EditedRun
+from .engine.images import InputImage, load_image
 from .engine.worker import Task
 from .explaining import cropped
 from .explorer_state import ExplorerState
 from .jobs import Jobs
-from .photos import Photo, Photos
+from .photos import Photo, Photos, photo_of
 from .serving import Serving
 from .widgets import ImagePicker
-from .widgets._base import traits_lock
+from .widgets._base import message_of, traits_lock
 
 if TYPE_CHECKING:
     from .engine.activations import ActivationCache
@@ -55,29 +58,34 @@ class Looking:
         self._samples = samples
         self._given_cache, self._model, self._first_layer = cache, model, layer
         self._traced = False
-        self._generation = 0
+        # Jobs by their kind, the newest of each, in the order in which they were asked for.
+        self._newest: dict[str, Future] = {}
+        # What the predictions are of: a photo, edits, and the generation of the weights.
+        self._seen: tuple[Any, list[Any], int] | None = None
+        self._compared: Any = None
+        self._generation: int | None = None
 
     def start(self) -> None:
         """Loads the model, then looks at the photos that are there."""
         self._shown.stopped = False
         self._shown.error = ""
-        self._jobs.submit(self._open, "model")
+        self._submit(self._open, "model")
 
     def look(self) -> None:
         """Shows the explorer's photo with its edits, once there is a model."""
         self._shown.error = ""
         if self._shown.cache is not None:
-            self._jobs.submit(self._look, "photo")
+            self._submit(self._look, "photo")
 
     def compare(self) -> None:
         """Shows the explorer's second photo, once there is a model."""
         self._shown.error = ""
         if self._shown.cache is not None:
-            self._jobs.submit(self._compare, "compare")
+            self._submit(self._compare, "compare")
 
     def follow_weights(self) -> None:
-        """Looks at the photo again if the page may hold what older weights gave."""
-        self._jobs.submit(self._follow_weights, "weights")
+        """Looks at the photo again if what the page has of it is not that of the weights now."""
+        self._submit(self._follow_weights, "weights")
 
     def pick(self, picker: ImagePicker, trait: str, name: str, data: bytes | None) -> None:
         """Opens what was picked in the page, a file or a sample, and sets `trait` to it."""
@@ -85,53 +93,101 @@ class Looking:
         if source is None:
             return
         self._shown.error = ""
-        picker.busy = True
         notes = (picker.note,) if picker.note else ()
+        kind = f"pick {trait}"
 
         def open_picked(task: Task) -> None:
-            try:
-                image = load_image(source)
-                image = dataclasses.replace(image, source=name, notes=(*notes, *image.notes))
-            finally:
-                picker.update(busy=False)
-            self._shown.update(**{trait: image})
+            image = load_image(source)
+            image = dataclasses.replace(image, source=name, notes=(*notes, *image.notes))
+            with traits_lock:
+                task.check()
+                self._shown.update(**{trait: image})
 
-        self._jobs.submit(open_picked, f"pick {trait}")
+        def rest(future: Future) -> None:
+            if self._newest[kind] is future:
+                picker.update(busy=False)
+
+        with traits_lock:
+            future = self._submit(open_picked, kind)
+            picker.busy = True
+        future.add_done_callback(rest)
+
+    def stop_picking(self, trait: str) -> None:
+        """Forgets what is still being opened for `trait`: something newer was set."""
+        self._jobs.worker.cancel(f"pick {trait}")
+        if trait == "image":
+            self._jobs.worker.cancel("find")
 
     def find(self, digest: str, name: str) -> None:
         """Shows a photo that was shown before, or a sample; says so if it is neither."""
-        # The key of an edited photo is that of the photo, and one of the edits.
-        photo = digest.partition(" ")[0]
-        kept = self._photos.get(digest) or self._photos.get(photo)
-        if kept is None:
-            self._jobs.submit(lambda task: self._find_sample(photo, name), "photo")
-        elif isinstance(kept.image, EditedRun):
+        photo = photo_of(digest)
+        kept = self._photos.get(digest)
+        if kept is not None and isinstance(kept.image, EditedRun):
             self._shown.edits = list(kept.image.edits)
-            self._shown.image = kept.image.image
+        # The photo on show is whole; what is kept of others is what the model sees.
+        if photo == self._key(self._shown.image):
+            return
+        kept = self._photos.get(photo)
+        if kept is None:
+            self._submit(lambda task: self._find_sample(task, photo, name), "find")
         else:
             self._shown.image = kept.image
 
-    def is_done(self) -> bool:
-        """Whether all is there; raises if it will never be.
+    def asked(self) -> Any:
+        """The photo that was set last, with its edits, for `cache.activation` and the like."""
+        cache, image, edits = self._shown.cache, self._shown.image, tuple(self._shown.edits)
+        return EditedRun(cache, image, edits) if edits and cache is not None else image
 
-        Raises:
-            ValueError: If there is no photo.
-            RuntimeError: If there is no model; the reason is its cause.
-        """
-        shown = self._shown
+    def is_done(self) -> bool:
+        """Whether all that was asked for last is there."""
+        with traits_lock:
+            return self._compared is self._shown.compare and self._is_seen()
+
+    def wait(self, timeout: float) -> None:
+        """Waits until `is_done`, or until it is known that it will not be; see `Explorer.wait`."""
+        shown, end = self._shown, time.monotonic() + timeout
         if shown.image is None:
             raise ValueError(
                 "There is no photo yet. Choose one in the page, or set `explorer.image`. "
                 "Received: image=None"
             )
-        if shown.stopped:
-            raise RuntimeError(
-                f"No model was loaded: {shown.error or 'it was cancelled'}"
-            ) from shown.last_error
-        if shown.cache is None or shown.status:
-            return False
-        key = shown.image.fit(shown.cache.input_size).digest
-        return (f"{key} {key_of(shown.edits)}" if shown.edits else key) == shown.photo
+        if shown.cache is not None and not self.is_done():
+            self.follow_weights()
+        while not self.is_done():
+            with traits_lock:
+                newest = dict(self._newest)
+            failures: dict[str, BaseException] = {}
+            for kind, job in newest.items():
+                try:
+                    error = job.exception(max(0, end - time.monotonic()))
+                except CancelledError as cancelled:
+                    error = cancelled
+                except TimeoutError:
+                    raise TimeoutError(
+                        f"Not there after {timeout:g} s: {shown.status or 'still computing'}. "
+                        "Wait longer with a larger `timeout`."
+                    ) from None
+                if error is not None:
+                    failures[kind] = error
+            with traits_lock:
+                is_over = newest == self._newest
+            if is_over and not self.is_done():
+                raise self._failure(failures)
+
+    def _failure(self, failures: dict[str, BaseException]) -> RuntimeError:
+        """What to raise for what is not there, now that all jobs have ended."""
+        if self._shown.cache is None:
+            what, kinds = "No model was loaded", ["model"]
+        elif not self._is_seen():
+            what, kinds = "The photo could not be shown", ["model", "photo", "weights"]
+        else:
+            what, kinds = "The second photo could not be shown", ["model", "compare"]
+        errors = [error for kind, error in failures.items() if kind in kinds]
+        cause = errors[-1] if errors else CancelledError()
+        why = "it was cancelled" if isinstance(cause, CancelledError) else message_of(cause)
+        failure = RuntimeError(f"{what}: {why}")
+        failure.__cause__ = cause
+        return failure
 
     def looked_at(self) -> tuple[ActivationCache, Any, bytes]:
         """What is explained: the photo shown, with the edits, also while their maps are made."""
@@ -147,14 +203,39 @@ class Looking:
 
     def close(self) -> None:
         """Lets the model go."""
-        self._given_cache = self._model = None
+        self._given_cache = self._model = self._seen = self._compared = None
 
-    def _find_sample(self, digest: str, name: str) -> None:
+    def _submit(self, function: Callable[[Task], Any], kind: str) -> Future:
+        # Under the lock, so that nobody waits for the job that this one has replaced.
+        with traits_lock:
+            future = self._jobs.submit(function, kind)
+            self._newest.pop(kind, None)
+            self._newest[kind] = future
+        return future
+
+    def _key(self, image: InputImage | None) -> str:
+        """The key of a photo as the model sees it; `""` for none."""
+        cache = self._shown.cache
+        return "" if image is None or cache is None else image.fit(cache.input_size).digest
+
+    def _is_seen(self) -> bool:
+        """Whether the predictions are of the photo and the edits that were set last."""
+        shown, seen = self._shown, self._seen
+        return (
+            seen is not None
+            and shown.cache is not None
+            and seen[0] is shown.image
+            and seen[1:] == (shown.edits, shown.cache.generation)
+        )
+
+    def _find_sample(self, task: Task, digest: str, name: str) -> None:
         assert self._shown.cache is not None
         if name in self._samples:
             image = load_image(self._samples[name], self._shown.cache.input_size)
             if image.digest == digest:
-                self._shown.update(image=image)
+                with traits_lock:
+                    task.check()
+                    self._shown.update(image=image)
                 return
         raise ValueError(
             f"The photo {name!r} of this bookmark is not here; layer and channel are shown for the "
@@ -178,7 +259,7 @@ class Looking:
             # Closed meanwhile? Under the lock, so that it cannot be closed half-way.
             task.check()
             shown.cache = cache
-            self._generation = cache.generation
+            shown.stopped = False
             about = cache.about
             shown.about = {"title": about.title, "note": about.note, "size": [*cache.input_size]}
             shown.why.size = [*cache.input_size]
@@ -189,15 +270,19 @@ class Looking:
     def _look(self, task: Task) -> None:
         """Makes the photo known to all widgets, then computes the rest of what they will ask."""
         shown = self._shown
-        image, cache = shown.image, shown.cache
+        image, cache, edits = shown.image, shown.cache, list(shown.edits)
         assert cache is not None
+        generation = cache.generation
+        if self._generation not in (None, generation):
+            shown.store.forget()
+        self._generation = generation
         if image is None:
             shown.update(photo="", picture={}, predictions=[], status="")
             return
         task.progress(None, "Running the network …")
         photo = self._photos.of(image, cache.input_size)
-        if shown.edits:
-            photo = dataclasses.replace(photo, image=cache.run(photo.image, shown.edits))
+        if edits:
+            photo = dataclasses.replace(photo, image=cache.run(photo.image, edits))
         if not shown.photo:
             # Tracing the whole network takes a second: the way to the first map takes less.
             layer = self._first(cache)
@@ -218,19 +303,20 @@ class Looking:
                     "there are no predictions. Look in its weights and in the edits."
                 )
             )
-        shown.update(predictions=[[p.label, p.probability] for p in predictions], status="")
+        with traits_lock:
+            task.check()
+            # Before the rest, whose observers may ask whether all is there.
+            self._seen = image, edits, generation
+            shown.predictions = [[p.label, p.probability] for p in predictions]
+            shown.status = ""
         self._serving.show_memory()
         if not self._traced:
             self._traced = True
             self._serving.trace_ahead(photo.image)
 
     def _follow_weights(self, task: Task) -> None:
-        cache = self._shown.cache
-        if cache is None or (generation := cache.generation) == self._generation:
-            return
-        self._generation = generation
-        self._shown.store.forget()
-        self._look(task)
+        if self._shown.cache is not None and not self._is_seen():
+            self._look(task)
 
     def _first(self, cache: ActivationCache) -> str:
         """Path of the layer to begin with: the one asked for, or the end of the middle stage."""
@@ -259,13 +345,18 @@ class Looking:
     def _compare(self, task: Task) -> None:
         """Makes the second photo known to the page; its frames are made when they are wanted."""
         shown = self._shown
-        if shown.compare is None:
+        image = shown.compare
+        if image is None:
             shown.update(compare_photo="", compare_picture={})
+            self._compared = None
             return
         assert shown.cache is not None
-        photo = self._photos.of(shown.compare, shown.cache.input_size)
+        photo = self._photos.of(image, shown.cache.input_size)
         key = self._photos.keep(photo, task, beside=shown.photo)
-        shown.update(compare_picture=photo.picture, compare_photo=key)
+        with traits_lock:
+            task.check()
+            shown.update(compare_picture=photo.picture, compare_photo=key)
+            self._compared = image
 
 
 def _strongest(activation: np.ndarray) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from .engine.edits import Edit
 from .engine.images import InputImage
 from .plots import NOT_FINITE, PngFigure, draw_map, number, shape_of, short, strength_of
 
@@ -35,6 +36,7 @@ def plot_overview(
     cmap: str | Colormap = "viridis",
     limits: tuple[float, float] | None = None,
     stages: Mapping[str, int] | None = None,
+    edits: Sequence[Edit] = (),
 ) -> Figure:
     """Draw photo, one channel, the strongest channels of its layer, stages and predictions.
 
@@ -48,15 +50,17 @@ def plot_overview(
             lowest and highest. All other maps are drawn from their own lowest to their own highest.
         stages: Channel to draw by path of layer, from left to right. Defaults to the strongest
             channel of the last four stages.
+        edits: What is changed in the network, as in `cache.run`. Defaults to `()`, nothing.
 
     Returns:
         A `matplotlib.figure.Figure`.
     """
     colours = matplotlib.colormaps.get_cmap(cmap).with_extremes(bad=NOT_FINITE)
-    values = np.asarray(cache.activation(image, layer))
+    run = cache.run(image, edits) if edits else image
+    values = np.asarray(cache.activation(run, layer))
     if stages is None:
         ends = cache.graph.stage_outputs[-4:]
-        stages = {path: _strongest(cache.activation(image, path)) for path in ends}
+        stages = {path: _strongest(cache.activation(run, path)) for path in ends}
     is_map = values.ndim == 3
     across = (_WIDTH - 2 * _EDGE - (len(stages) - 1) * _GAP) / max(1, len(stages))
     stage_side = min(2.3, across) if stages else 0.0
@@ -67,6 +71,9 @@ def plot_overview(
 
     about = cache.about
     page.text(_EDGE, 0.34, f"{short(image.source)} through {about.title}", size=12)
+    if edits:
+        changes = "; ".join(edit.name for edit in edits)
+        page.text(_EDGE, 0.56, f"Edited: {short(changes, 130)}", size=8.5)
     top = 0.75
     _photo(page.axes(_EDGE, top, _LARGE, _LARGE), image)
     left = _EDGE + _LARGE + _GAP
@@ -86,7 +93,7 @@ def plot_overview(
         axes = page.axes(left + 1.2, top, _LARGE - 1.2, _LARGE)
         _bars(axes, [(names[unit], float(values[unit])) for unit in best], number)
         _label(axes, f"{layer}, the {len(best)} highest of {len(values)}", "")
-    predictions = cache.predictions(image)
+    predictions = cache.predictions(run)
     if predictions:
         wide = _WIDTH - _EDGE - left - _LARGE
         axes = page.axes(
@@ -112,7 +119,7 @@ def plot_overview(
         page.text(_EDGE, top, "Stages, each map in its own range", size=9)
         for position, (path, one) in enumerate(stages.items()):
             axes = page.axes(_EDGE + position * (across + _GAP), top + 0.12, stage_side, stage_side)
-            plane = np.asarray(cache.activation(image, path))
+            plane = np.asarray(cache.activation(run, path))
             if plane.ndim != 3:
                 axes.remove()
                 continue

@@ -17,7 +17,7 @@ from .engine.images import InputImage
 from .engine.worker import Task
 from .widgets._base import traits_lock
 
-# Photos of which the page may still ask for frames; older ones are forgotten.
+# Photos of which the page may still ask for frames, and edited ones; older ones are forgotten.
 _MOST = 8
 # Longest side, in pixels, of the picture that is sent to be looked at.
 _SHOWN_SIDE = 900
@@ -81,18 +81,36 @@ class Photos:
         key = photo.image.digest
         with traits_lock:
             task.check()
+            if isinstance(photo.image, EditedRun):
+                # Without it the photo could not be shown again.
+                self._kept.setdefault(
+                    photo_of(key), dataclasses.replace(photo, image=photo.image.image)
+                )
+                self._kept.move_to_end(photo_of(key))
             self._kept[key] = photo
             self._kept.move_to_end(key)
-            for old in list(self._kept)[: len(self._kept) - _MOST]:
-                if old != beside:
-                    del self._kept[old]
-                    self._forget(old)
+            for old in self._surplus({key, beside}):
+                del self._kept[old]
+                self._forget(old)
         return key
+
+    def _surplus(self, on_show: set[str]) -> list[str]:
+        """The oldest edited photos, so that knobs do not push photos out, and the oldest photos."""
+        edited = [key for key in self._kept if photo_of(key) != key]
+        photos = [key for key in self._kept if photo_of(key) == key]
+        oldest = set(photos[:-_MOST]) - {photo_of(key) for key in on_show}
+        surplus = {*edited[:-_MOST], *(key for key in self._kept if photo_of(key) in oldest)}
+        return [key for key in self._kept if key in surplus - on_show]
 
     def clear(self) -> None:
         """Lets all go, and tells nobody."""
         with traits_lock:
             self._kept = OrderedDict()
+
+
+def photo_of(key: str) -> str:
+    """The key of the photo behind that of an edited one, which has the edits' own after it."""
+    return key.partition(" ")[0]
 
 
 def sample_photos() -> dict[str, Path]:

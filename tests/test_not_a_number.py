@@ -38,12 +38,12 @@ def explorer(request):
     explorer.close()
 
 
-def test_predictions_are_no_class_and_the_page_gets_null(explorer):
-    assert all(np.isnan(probability) for _, probability in explorer.predictions)
+def test_there_are_no_predictions_and_the_page_is_told_why(explorer):
+    assert explorer.predictions == []
     comm = StubComm(explorer)  # takes nothing that is no JSON
     explorer.send_state()
-    assert comm.page_has()["predictions"] == [[label, None] for label, _ in explorer.predictions]
-    assert explorer.error == ""
+    assert comm.page_has()["predictions"] == []
+    assert "not a number" in explorer.error
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
