@@ -71,6 +71,7 @@ async function renderMap({ model, el, signal, host }) {
     const frame = now.state === "ready" ? now.frame : null;
     const [left, right] = titleOf(model, frame);
     name.textContent = name.title = left;
+    name.classList.toggle("rw-layer-name", left === model.get("layer"));
     facts.replaceChildren(
       ...right.map((part) => (typeof part === "string" ? part : element("b", { text: part[0] }))),
     );

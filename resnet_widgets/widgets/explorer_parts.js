@@ -50,9 +50,7 @@ export function headerOf(model, signal) {
     title,
     note,
     status,
-    memory,
-    picker,
-    help,
+    element("span", { class: "rw-explorer-tools" }, memory, picker, help),
   );
   function show() {
     const about = model.get("about");
