@@ -110,9 +110,9 @@ async function renderMap({ model, el, signal, host }) {
     }
     if (now.frame.isVector) bars.show(now.frame);
     else if (model.get("mode") === "grid") sheet.show(now.frame);
-    else picture.show(now.frame, now.store);
-    panel.show(now.frame, now.store);
-    pins.show(model.get("mode") === "grid" || !model.get("values") ? null : now.frame, now.store);
+    else picture.show(now.frame, now);
+    panel.show(now.frame, now);
+    pins.show(model.get("mode") === "grid" || !model.get("values") ? null : now.frame, now);
   }
 
   panel.node.querySelector(".rw-controls")?.append(order);
@@ -139,7 +139,7 @@ export default {
         const panel = valuePanel(model, signal);
         el.append(panel.node);
         await followFrame({ model, host, signal }, (state) => {
-          if (state.state === "ready") panel.show(state.frame, state.store);
+          if (state.state === "ready") panel.show(state.frame, state);
           else if (state.state !== "busy") panel.show(null);
         });
       },
@@ -152,7 +152,7 @@ export default {
         const pins = pinPanel(model, signal);
         el.append(pins.node);
         await followFrame({ model, host, signal }, (state) => {
-          if (state.state === "ready") pins.show(state.frame, state.store);
+          if (state.state === "ready") pins.show(state.frame, state);
           else if (state.state !== "busy") pins.show(null);
         });
       },

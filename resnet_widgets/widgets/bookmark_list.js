@@ -102,11 +102,11 @@ export function bookmarkList({ model, map, why, signal }) {
 
   /** Marks what is on show. */
   function mark() {
-    const now = JSON.stringify(bookmarkOf(model, map, why, ""));
+    const shown = bookmarkOf(model, map, why, "");
+    const now = JSON.stringify(shown);
     for (const [index, entry] of marks().entries()) {
       const button = list.children[index]?.querySelector("button");
-      const same =
-        JSON.stringify({ ...bookmarkOf(model, map, why, ""), ...entry, note: "" }) === now;
+      const same = JSON.stringify({ ...shown, ...entry, note: "" }) === now;
       button?.setAttribute("aria-pressed", String(same));
     }
   }

@@ -3,6 +3,16 @@
 import { onChange, setTrait } from "./shared.js";
 
 /**
+ * Sets a trait of a model in the page only: the kernel hears of it from another one.
+ * @param {any} model
+ * @param {string} name
+ * @param {unknown} value
+ */
+export function giveTrait(model, name, value) {
+  if (JSON.stringify(model.get(name)) !== JSON.stringify(value)) model.set(name, value);
+}
+
+/**
  * Keeps traits of other models equal to a trait of `model`, and the other way round.
  * @param {any} model
  * @param {string} trait
@@ -11,11 +21,7 @@ import { onChange, setTrait } from "./shared.js";
  */
 export function shareTrait(model, trait, others, signal) {
   const give = () => {
-    for (const [other, name] of others) {
-      if (JSON.stringify(other.get(name)) !== JSON.stringify(model.get(trait))) {
-        other.set(name, model.get(trait));
-      }
-    }
+    for (const [other, name] of others) giveTrait(other, name, model.get(trait));
   };
   give();
   onChange(model, [trait], give, signal);

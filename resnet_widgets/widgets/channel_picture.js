@@ -2,6 +2,7 @@
 
 import { channelColors, channelMarks, colormapName, colormapTable, paintTile } from "./colors.js";
 import { cursorCells, readingOf, STEPS } from "./cursor.js";
+import { exactReader } from "./exact_reader.js";
 import { drawMarks } from "./marks.js";
 import { pinMarks, togglePin, unpin } from "./pins.js";
 import { pointing } from "./pointing.js";
@@ -39,11 +40,8 @@ export function channelPicture(model, signal) {
 
   /** @type {Frame | null} */
   let frame = null;
+  /** That of the frame: the model may have the next one, whose frame is on its way. */
   let photo = "";
-  /** @type {(photo: string, layer: string, block: number[]) => Float32Array | null} */
-  let exact = () => null;
-  /** @type {any} */
-  let store = null;
   let table = new Uint32Array(256);
   let tableName = "";
   const colors = new Uint32Array(256);
@@ -96,6 +94,7 @@ export function channelPicture(model, signal) {
   }, signal);
 
   const whole = wholePlanes(paint, signal);
+  const exact = exactReader("cells", read, signal);
 
   /** Marks are drawn over the cells at screen resolution, because a cell may be one pixel. */
   function paintMarks(
@@ -137,7 +136,7 @@ export function channelPicture(model, signal) {
       reading.textContent = "";
       return;
     }
-    const vector = exact(model.get("photo"), frame.layer, block);
+    const vector = exact.ask(photo, frame.layer, block);
     reading.textContent = readingOf(frame, channelOf(frame), block, vector);
   }
 
@@ -222,14 +221,13 @@ export function channelPicture(model, signal) {
     reading,
     /**
      * @param {Frame} next
-     * @param {any} [from] the store it is from, if that has exact numbers for it
+     * @param {import("./exact_reader.js").From} [from] if there are exact numbers for it
      */
     show(next, from) {
       frame = next;
-      photo = model.get("photo");
-      whole.from(from);
-      if (from && from !== store) exact = from.cells(read, signal);
-      store = from ?? store;
+      photo = from?.photo ?? "";
+      whole.from(from?.store);
+      exact.from(from?.store);
       paint();
     },
   };

@@ -45,7 +45,7 @@ async function renderSlider({ model, el, signal, host }) {
     type: "button",
     class: "rw-strongest",
     text: "strongest",
-    title: "Go to the channel with the largest mean (s)",
+    title: "Go to the channel with the largest mean",
   });
   const hidden = element("span", { class: "rw-track-note", "aria-hidden": "true" });
   track.node.append(hidden);
@@ -164,8 +164,11 @@ async function renderSlider({ model, el, signal, host }) {
     if (busy) return;
     frame = now.state === "ready" ? now.frame : null;
     arrange();
-    if (frame && model.get("value") >= frame.channels) go(channels.indexOf(frame.channels - 1));
+    // Any other change of the channel would end the wish.
     if (wished) goStrongest();
+    else if (frame && model.get("value") >= frame.channels) {
+      go(channels.indexOf(frame.channels - 1));
+    }
   });
 }
 

@@ -1,12 +1,14 @@
 // Two photos through the same layer and channel, and the difference of the two maps.
 
 import { channelPicture } from "./channel_picture.js";
-import { colormapGradient, colormapName } from "./colors.js";
+import { colormapName } from "./colors.js";
 import { blockValue, cursorCells, formatExact } from "./cursor.js";
 import { derivedModel } from "./derived_model.js";
+import { exactReader } from "./exact_reader.js";
 import { photoThumb } from "./photo_thumb.js";
+import { rangeLegend } from "./range_legend.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, TOP_CODE } from "./ranges.js";
-import { element, followFrame, formatNumber, formatShort, onChange } from "./shared.js";
+import { element, followFrame, formatNumber, onChange } from "./shared.js";
 
 /** @typedef {import("./frame_store.js").Frame} Frame */
 
@@ -125,9 +127,7 @@ export function compareView({ model, map, controls, host, signal }) {
     const picture = channelPicture(view, signal);
     const name = element("b");
     const reading = element("span", { class: "rw-compare-reading" });
-    const low = element("span");
-    const gradient = element("span", { class: "rw-gradient" });
-    const high = element("span");
+    const legend = rangeLegend();
     const node = element(
       "div",
       { class: "rw-compare-column" },
@@ -138,12 +138,11 @@ export function compareView({ model, map, controls, host, signal }) {
         ...before,
         element("div", { class: "rw-compare-name" }, name, reading),
       ),
-      element("div", { class: "rw-legend" }, low, gradient, high),
+      legend.node,
     );
-    /** @type {any} */
-    let store = null;
-    /** @type {(photo: string, layer: string, block: number[]) => Float32Array | null} */
-    let exact = () => null;
+    const exact = exactReader("cells", read, signal);
+    const channelOf = (/** @type {Frame} */ frame) =>
+      Math.min(view.get("channel"), frame.channels - 1);
     return {
       node,
       view,
@@ -154,20 +153,17 @@ export function compareView({ model, map, controls, host, signal }) {
         view.set("limits", range);
         picture.show(frame);
         name.textContent = name.title = title;
-        const [from, to] = range.length ? range : [frame.low[0], frame.high[0]];
-        low.textContent = formatShort(from);
-        high.textContent = formatShort(to);
-        gradient.style.backgroundImage = colormapGradient(
+        const channel = channelOf(frame);
+        legend.show(
           colormapName(view.get("colormap"), view.get("symmetric")),
+          range.length ? range : [frame.low[channel], frame.high[channel]],
         );
       },
 
       /** Exact numbers come from where the frame does. */
       take(/** @type {import("./shared.js").FrameState} */ now) {
         this.now = now;
-        if (now.state !== "ready" || now.store === store) return;
-        store = now.store;
-        exact = store.cells(read, signal);
+        if (now.state === "ready") exact.from(now.store);
       },
 
       /**
@@ -181,8 +177,9 @@ export function compareView({ model, map, controls, host, signal }) {
         reading.textContent = "";
         if (!frame || cursor.length !== 4) return undefined;
         const block = cursorCells(cursor, frame.width, frame.height);
-        const channel = Math.min(view.get("channel"), frame.channels - 1);
-        const number = known ?? exact(view.get("photo"), frame.layer, block)?.[channel];
+        const channel = channelOf(frame);
+        const photo = this.now.state === "ready" ? this.now.photo : "";
+        const number = known ?? exact.ask(photo, frame.layer, block)?.[channel];
         reading.textContent =
           number === undefined
             ? `≈ ${formatNumber(blockValue(frame, channel, block))}`

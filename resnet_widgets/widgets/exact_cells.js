@@ -7,6 +7,10 @@ const KEPT_CELLS = 64;
 const KEPT_PLANES = 8;
 /** Milliseconds until a question counts as lost, and the next one is asked. */
 const LOST = 4000;
+/** Lost questions whose answers are still taken, however late they come. */
+const KEPT_LOST = 64;
+/** Questions in one message: the kernel drops one with more, as `frame_store.py` says. */
+const MOST_ASKED = 32;
 
 /**
  * @typedef {object} PartOptions
@@ -58,6 +62,8 @@ function createParts(
   const answers = new Map();
   /** @type {Map<string, { id: number, timer: any }>} */
   const open = new Map();
+  /** @type {Map<string, number>} the id of what was lost, the oldest first */
+  const lost = new Map();
   /** @type {Set<PartReader>} */
   const readers = new Set();
   /** @type {Set<PartReader>} who asks when it is time */
@@ -84,7 +90,7 @@ function createParts(
   function send() {
     const questions = [...asking].flatMap((reader) => questionOf(reader) ?? []);
     asking.clear();
-    if (questions.length) ask(questions);
+    while (questions.length) ask(questions.splice(0, MOST_ASKED));
   }
 
   /** What a reader has to ask, unless somebody has asked it already. */
@@ -95,11 +101,22 @@ function createParts(
     reader.asked = key;
     if (open.has(key)) return null;
     const id = ++lastId;
-    const timer = /** @type {any} */ (setTimeout(() => close(key, false), LOST));
+    const timer = /** @type {any} */ (setTimeout(() => lose(key, id), LOST));
     timer.unref?.();
     open.set(key, { id, timer });
     const { photo, layer, part } = reader.wanted;
     return { id, photo, layer, [name]: part };
+  }
+
+  /** Nobody waits for an answer any more; it may come yet. */
+  function lose(/** @type {string} */ key, /** @type {number} */ id) {
+    lost.delete(key);
+    lost.set(key, id);
+    for (const oldest of lost.keys()) {
+      if (lost.size <= KEPT_LOST) break;
+      lost.delete(oldest);
+    }
+    close(key, false);
   }
 
   /** One question has come to its end, with an answer or without. */
@@ -107,11 +124,12 @@ function createParts(
     clearTimeout(open.get(key)?.timer);
     open.delete(key);
     for (const reader of readers) {
-      if (reader.asked !== key) continue;
-      reader.asked = "";
       const same = reader.wanted && keyOf(reader.wanted) === key;
+      if (reader.asked === key) {
+        reader.asked = "";
+        if (!same) queue(reader);
+      }
       if (answered && same) reader.tell();
-      if (!same) queue(reader);
     }
   }
 
@@ -150,7 +168,8 @@ function createParts(
       if (message.kind === "forget") this.forget(message.photo);
       if (message[name] === undefined) return;
       const key = keyOf({ ...message, part: message[name] });
-      if (open.get(key)?.id !== message.id) return;
+      if (open.get(key)?.id !== message.id && lost.get(key) !== message.id) return;
+      lost.delete(key);
       keep(key, message.kind === kind ? decode(buffers[0]) : null);
       close(key, true);
     },
@@ -159,6 +178,7 @@ function createParts(
     forget(photo) {
       const meant = (/** @type {string} */ key) => photo === null || JSON.parse(key)[0] === photo;
       for (const key of [...answers.keys()]) if (meant(key)) answers.delete(key);
+      for (const key of [...lost.keys()]) if (meant(key)) lost.delete(key);
       for (const key of [...open.keys()]) if (meant(key)) close(key, false);
     },
   };

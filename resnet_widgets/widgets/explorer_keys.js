@@ -25,6 +25,8 @@ export function explorerKeys({ model, el, signal, models, layout }) {
     else if (event.key === "Escape" && model.get("region").length) setTrait(model, "region", []);
     else if (target.closest("input, select, textarea")) return;
     else if (event.key === "?") toggleHelp();
+    // In the card keys scroll it.
+    else if (help.contains(target)) return;
     else if (event.key >= "1" && event.key <= "9" && event.key.length === 1) {
       if (!layout.jumps.jump(Number(event.key) - 1)) return;
     } else if (event.key === "s") {

@@ -1,6 +1,6 @@
-// The parts of the explorer around its maps: header, waiting card, predictions, footer, help.
+// The parts of the explorer around its maps: header, waiting card, predictions, footer.
 
-import { element, onChange } from "./shared.js";
+import { element, formatShare, onChange } from "./shared.js";
 
 const MIB = 2 ** 20;
 
@@ -120,7 +120,7 @@ export function predictionList(model, signal) {
         {},
         element("span", { text: label, title: label, class: "rw-prediction-label" }),
         element("span", { class: "rw-prediction-track" }, bar),
-        element("span", { text: percent(probability) }),
+        element("span", { text: formatShare(probability) }),
       );
     });
     list.replaceChildren(...rows);
@@ -128,11 +128,6 @@ export function predictionList(model, signal) {
   onChange(model, ["predictions"], show, signal);
   show();
   return node;
-}
-
-function percent(/** @type {number | null} */ share) {
-  if (share === null) return "not finite";
-  return share > 0 && share < 0.005 ? "< 1 %" : `${Math.round(100 * share)} %`;
 }
 
 export function footerOf() {

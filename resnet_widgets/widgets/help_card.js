@@ -2,8 +2,7 @@
 
 import { element } from "./shared.js";
 
-/** What the keys do, by where the focus is. */
-/** @type {[string, [string, string][]][]} */
+/** What the keys do, by where the focus is. @type {[string, [string, string][]][]} */
 const KEYS = [
   [
     "Anywhere",
@@ -42,7 +41,9 @@ const KEYS = [
     [
       ["← ↑ → ↓", "move the warm square, in a map"],
       ["Shift ← ↑ → ↓", "draw a region"],
-      ["Esc", "take it away"],
+      ["Enter", "pin this cell of a map, or unpin it"],
+      ["Delete", "unpin this cell, else the newest pin"],
+      ["Esc", "take the square or the region away"],
     ],
   ],
   [
@@ -50,6 +51,7 @@ const KEYS = [
     [
       ["← ↑ → ↓", "walk from tile to tile"],
       ["+ − 0", "larger, smaller, as it was"],
+      ["Ctrl wheel", "larger, smaller"],
       ["Home End", "first, last"],
     ],
   ],
@@ -88,7 +90,8 @@ export function helpCard() {
     element(
       "div",
       { class: "rw-help-groups", tabindex: 0, role: "group", "aria-label": "Keys" },
-      ...groups,
+      // Columns in the box that scrolls would go on to its side, not down.
+      element("div", { class: "rw-help-columns" }, ...groups),
     ),
     element("p", {
       text:

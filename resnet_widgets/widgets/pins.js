@@ -2,6 +2,7 @@
 
 import { channelTrack } from "./channel_track.js";
 import { blockValue, cursorCells, placeBox, placeOf, readingValue } from "./cursor.js";
+import { exactReader } from "./exact_reader.js";
 import { visibleChannels } from "./orders.js";
 import { element, onChange, setTrait } from "./shared.js";
 
@@ -74,8 +75,8 @@ export function pinPanel(model, signal) {
   const node = element("div", { class: "rw-pins", hidden: true }, title, rows);
   /** @type {import("./frame_store.js").Frame | null} */
   let frame = null;
-  /** @type {any} */
-  let store = null;
+  /** @type {import("./exact_reader.js").From | undefined} */
+  let from;
   /** @type {{ show: () => void, end: () => void }[]} */
   const shown = [];
 
@@ -96,7 +97,7 @@ export function pinPanel(model, signal) {
     );
     rows.append(row);
     const pinNow = () => model.get("pins")[index];
-    const exact = store?.cells?.(() => draw(), mine) ?? (() => null);
+    const exact = exactReader("cells", () => draw(), mine);
     const onKey = (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== "Delete" && event.key !== "Backspace") return;
       event.preventDefault();
@@ -115,7 +116,8 @@ export function pinPanel(model, signal) {
       const pin = pinNow();
       if (!pin) return;
       const block = cursorCells(pin, frame.width, frame.height);
-      const vector = exact(model.get("photo"), frame.layer, block);
+      exact.from(from?.store);
+      const vector = exact.ask(from?.photo ?? "", frame.layer, block);
       const known = frame;
       const values =
         vector ??
@@ -159,11 +161,11 @@ export function pinPanel(model, signal) {
     node,
     /**
      * @param {import("./frame_store.js").Frame | null} next
-     * @param {any} [from] the store it is from
+     * @param {import("./exact_reader.js").From} [of]
      */
-    show(next, from) {
+    show(next, of) {
       frame = next;
-      store = from ?? store;
+      from = of;
       show();
     },
   };

@@ -4,6 +4,7 @@ import { cellSpans, channelColors, colormapName, colormapTable, paintTile } from
 import { placeBox } from "./cursor.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, TOP_CODE } from "./ranges.js";
 import { element, followFrame, formatShort, onChange, oncePerFrame, setTrait } from "./shared.js";
+import { reductionNote } from "./whole_planes.js";
 
 /** @typedef {import("./frame_store.js").Frame} Frame */
 
@@ -178,7 +179,8 @@ export function regionList({ model, map, host, signal }) {
       : found
         ? "No channel of this layer has only finite values."
         : "The region is the whole picture: there is no rest to compare it with.";
-    facts.textContent = note.hidden ? "std above the rest" : "";
+    const said = ["std above the rest", reductionNote(frame.reduction)];
+    facts.textContent = note.hidden ? said.filter(Boolean).join(", ") : "";
     for (const [i, tile] of tiles.entries()) {
       tile.node.hidden = i >= channels.length;
       tile.channel = channels[i];

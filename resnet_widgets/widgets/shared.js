@@ -73,6 +73,7 @@ export function becomeRoot(el, signal) {
  * @param {AbortSignal} signal
  */
 export function onChange(model, names, handler, signal) {
+  if (signal.aborted) return;
   for (const name of names) model.on(`change:${name}`, handler);
   signal.addEventListener("abort", () => {
     for (const name of names) model.off(`change:${name}`, handler);
@@ -149,7 +150,8 @@ export function throttle(task, signal) {
 /**
  * @typedef {import("./frame_store.js").Frame} Frame
  * @typedef {{ state: "empty" | "busy" } | { state: "error", message: string }
- *   | { state: "ready", frame: Frame, store: any }} FrameState
+ *   | { state: "ready", frame: Frame, store: any, photo: string }} FrameState `photo` is that of the
+ *   frame: the model may have the next one already
  */
 
 /**
@@ -190,7 +192,7 @@ export async function followFrame({ model, host, signal }, show) {
     try {
       const frame = await reader.read(photo, layer);
       if (!frame) return;
-      state = { state: "ready", frame, store };
+      state = { state: "ready", frame, store, photo };
     } catch (error) {
       state = { state: "error", message: /** @type {Error} */ (error).message };
     }

@@ -1,11 +1,10 @@
-// Under the contact sheet: its marks, and how large it is.
+// Under the contact sheet: what the signs on the tiles mean, a switch to leave those out, the zoom.
 
 import { KINDS } from "./orders.js";
 import { element, setTrait } from "./shared.js";
 import { ZOOMS } from "./sheet_layout.js";
 
 /**
- * Under the sheet: what the signs on the tiles mean, a switch to leave those out, and the zoom.
  * @param {any} model
  * @param {AbortSignal} signal
  */
@@ -58,7 +57,6 @@ export function sheetFoot(model, signal) {
       const marked = found.reduce((sum, { count }) => sum + count, 0);
       list.hidden = hide.hidden = !marked;
       hide.textContent = model.get("hide") ? `Show ${marked} hidden` : `Hide ${marked}`;
-      hide.setAttribute("aria-pressed", String(model.get("hide")));
       const now = model.get("zoom");
       smaller.disabled = now <= ZOOMS.least;
       larger.disabled = now >= ZOOMS.most;

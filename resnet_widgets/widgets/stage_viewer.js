@@ -1,6 +1,8 @@
 // Layers side by side. What a column shows is bound here, in the page, to the viewer's traits.
 
+import { giveTrait } from "./bound_traits.js";
 import { cursorCells, readingValue } from "./cursor.js";
+import { exactReader } from "./exact_reader.js";
 import { RANGE_TRAITS } from "./ranges.js";
 import {
   becomeRoot,
@@ -22,16 +24,6 @@ export function columnNames(layers) {
   const names = layers.map((layer) => layer.slice(layer.lastIndexOf("/") + 1));
   const stages = names.map((name) => name.split("_")[0]);
   return new Set(stages).size === stages.length ? stages : names;
-}
-
-/**
- * Sets a trait of a child in the page only: the kernel hears from the viewer itself.
- * @param {any} child
- * @param {string} name
- * @param {unknown} value
- */
-function give(child, name, value) {
-  if (JSON.stringify(child.get(name)) !== JSON.stringify(value)) child.set(name, value);
 }
 
 const FOR_ALL = ["photo", ...RANGE_TRAITS, "colormap", "cursor", "region"];
@@ -91,6 +83,8 @@ function columnsOf(/** @type {any} */ model) {
 async function fillColumn({ model, el, signal, host }, index) {
   const [mapRef, sliderRef] = [model.get("maps")[index], model.get("sliders")[index]];
   const [map, slider] = await Promise.all([host.getModel(mapRef), host.getModel(sliderRef)]);
+  // The column may have been taken away meanwhile.
+  if (signal.aborted) return;
   const mapBox = element("div");
   const sliderBox = element("div");
   const name = element("b");
@@ -115,19 +109,17 @@ async function fillColumn({ model, el, signal, host }, index) {
 
   /** @type {import("./frame_store.js").Frame | null} */
   let frame = null;
-  /** @type {(photo: string, layer: string, block: number[]) => Float32Array | null} */
-  let exact = () => null;
-  /** @type {any} the store that `exact` asks */
-  let store = null;
+  let photo = "";
+  const exact = exactReader("cells", describe, signal);
 
   function share() {
-    for (const trait of FOR_ALL) give(map, trait, model.get(trait));
-    give(map, "layer", layer());
-    give(map, "outline", model.get("outlines")[index] ?? []);
-    give(map, "channel", model.get("channels")[index] ?? 0);
-    give(slider, "photo", model.get("photo"));
-    give(slider, "layer", layer());
-    give(slider, "value", model.get("channels")[index] ?? 0);
+    for (const trait of FOR_ALL) giveTrait(map, trait, model.get(trait));
+    giveTrait(map, "layer", layer());
+    giveTrait(map, "outline", model.get("outlines")[index] ?? []);
+    giveTrait(map, "channel", model.get("channels")[index] ?? 0);
+    giveTrait(slider, "photo", model.get("photo"));
+    giveTrait(slider, "layer", layer());
+    giveTrait(slider, "value", model.get("channels")[index] ?? 0);
     describe();
   }
 
@@ -141,7 +133,7 @@ async function fillColumn({ model, el, signal, host }, index) {
         ? cursorCells(at, frame.width, frame.height)
         : null;
     if (frame && block) {
-      const vector = exact(map.get("photo"), frame.layer, block);
+      const vector = exact.ask(photo, frame.layer, block);
       fact.textContent = fact.title = readingValue(frame, shown, block, vector);
     } else {
       fact.textContent = frame ? formatShape(frame.shape) : "";
@@ -199,9 +191,9 @@ async function fillColumn({ model, el, signal, host }, index) {
 
   await followFrame({ model: map, host, signal }, (now) => {
     frame = now.state === "ready" ? now.frame : null;
-    if (now.state === "ready" && now.store !== store) {
-      store = now.store;
-      exact = store.cells(describe, signal);
+    if (now.state === "ready") {
+      photo = now.photo;
+      exact.from(now.store);
     }
     describe();
   });

@@ -1,15 +1,9 @@
 // What the colours of a map mean: histogram, legend, marks, and the choice of range and colormap.
 
-import {
-  COLORMAPS,
-  channelMarks,
-  colormapGradient,
-  colormapName,
-  countMarks,
-  MARK_NAMES,
-} from "./colors.js";
+import { COLORMAPS, channelMarks, colormapName, countMarks, MARK_NAMES } from "./colors.js";
 import { histogram, layerHistogram, vectorHistogram } from "./histograms.js";
 import { axisOf, rangeHistogram } from "./range_histogram.js";
+import { rangeLegend } from "./range_legend.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, sharesRange } from "./ranges.js";
 import {
   element,
@@ -17,12 +11,14 @@ import {
   formatShort,
   numberSelect,
   onChange,
+  setTraits,
   traitSelect,
 } from "./shared.js";
 import { reductionNote, wholePlanes } from "./whole_planes.js";
 
 const BINS = 42;
 const CLIPS = [0, 0.1, 1, 2, 5];
+const CLIP_TITLE = "Cells cut off at each end of the range, in percent; they are marked";
 
 /** What a person should know about a channel without structure, or "". */
 export function channelNote(
@@ -48,10 +44,7 @@ export function blendText(/** @type {number} */ blend) {
  * @param {Partial<import("./ranges.js").RangeChoice>} values
  */
 function chooseRange(model, values) {
-  for (const [name, value] of Object.entries({ limits: [], ...values })) {
-    if (JSON.stringify(model.get(name)) !== JSON.stringify(value)) model.set(name, value);
-  }
-  model.save_changes();
+  setTraits(model, { limits: [], ...values });
 }
 
 /**
@@ -87,7 +80,7 @@ function rangeControls(model, signal) {
     "clip",
     {
       label: "Clipping",
-      title: "Cells cut off at each end of the range, in percent; they are marked",
+      title: CLIP_TITLE,
       choices: CLIPS,
       text: (percent) => (percent ? `clip ${percent} %` : "no clip"),
       choose: (percent) => chooseRange(model, { clip: percent }),
@@ -120,7 +113,7 @@ function rangeControls(model, signal) {
   );
   onChange(model, RANGE_TRAITS, show, signal);
   show();
-  return { mixer, row };
+  return { mixer, row, clip };
 }
 
 /**
@@ -130,25 +123,22 @@ function rangeControls(model, signal) {
 export function valuePanel(model, signal) {
   const share = element("span");
   const chart = rangeHistogram(signal, (limits) => chooseRange(model, { limits }));
-  const low = element("span");
-  const high = element("span");
-  const gradient = element("span", { class: "rw-gradient" });
   const auto = element("button", {
     type: "button",
     class: "rw-auto",
     text: "auto",
     title: "The range was set by hand: choose it by the values again",
   });
-  const legend = element("div", { class: "rw-legend" }, low, gradient, high, auto);
+  const legend = rangeLegend(auto);
   const marks = element("ul", { class: "rw-mark-list", "aria-label": "Marked cells" });
-  const { mixer, row: controls } = rangeControls(model, signal);
+  const { mixer, row: controls, clip } = rangeControls(model, signal);
   const title = element("div", { class: "rw-title" }, element("span", { text: "Values" }), share);
   const node = element(
     "div",
     { class: "rw-values" },
     title,
     chart.node,
-    legend,
+    legend.node,
     marks,
     mixer,
     controls,
@@ -162,20 +152,11 @@ export function valuePanel(model, signal) {
     /** @type {[number, number]} */ range,
     /** @type {import("./ranges.js").RangeChoice} */ choice,
   ) {
-    const constant = range[0] === range[1];
     // In a sheet of channels with a range each there are no numbers that hold for all.
     const shared = model.get("mode") === "single" || sharesRange(choice);
     const words = choice.symmetric ? ["−max", "+max"] : ["min", "max"];
-    low.textContent = shared ? formatShort(range[0]) : words[0];
-    high.textContent = shared ? formatShort(range[1]) : words[1];
-    gradient.hidden = constant && shared;
-    if (gradient.hidden) {
-      low.textContent = `constant ${formatShort(range[0])}`;
-      high.textContent = "";
-    }
-    gradient.style.backgroundImage = colormapGradient(
-      colormapName(model.get("colormap"), choice.symmetric),
-    );
+    const colormap = colormapName(model.get("colormap"), choice.symmetric);
+    legend.show(colormap, range, shared ? null : words);
     auto.hidden = choice.limits.length !== 2;
   }
 
@@ -210,9 +191,12 @@ export function valuePanel(model, signal) {
     if (!frame) return;
     const grid = model.get("mode") === "grid" && !frame.isVector;
     title.hidden = grid;
-    legend.hidden = controls.hidden = mixer.hidden = frame.isVector;
+    legend.node.hidden = controls.hidden = mixer.hidden = frame.isVector;
     chart.node.classList.toggle("rw-histogram-still", frame.isVector);
     chart.node.hidden = false;
+    const means = reductionNote(frame.reduction);
+    clip.title = means ? `${CLIP_TITLE}. Measured on ${means}` : CLIP_TITLE;
+    chart.node.title = means && `The layer: ${means}`;
     if (frame.isVector) {
       drawVector(frame);
       return;
@@ -256,12 +240,12 @@ export function valuePanel(model, signal) {
     node,
     /**
      * @param {import("./frame_store.js").Frame | null} next
-     * @param {any} [from] the store it is from
+     * @param {import("./exact_reader.js").From} [from]
      */
     show(next, from) {
       frame = next;
-      photo = model.get("photo");
-      whole.from(from);
+      photo = from?.photo ?? "";
+      whole.from(from?.store);
       draw();
     },
   };

@@ -1,5 +1,7 @@
 // All cells of the channel that is looked at, where the frame has only means of them.
 
+import { exactReader } from "./exact_reader.js";
+
 /**
  * @typedef {{ plane: Uint8Array, columns: number, reduction: number }} Cells bytes row after row, so
  *   many in a row, each of a square of so many cells a side
@@ -12,18 +14,10 @@
  * @param {AbortSignal} signal
  */
 export function wholePlanes(tell, signal) {
-  /** @type {any} */
-  let store = null;
-  /** @type {(photo: string, layer: string, channel: number) => Uint8Array | null} */
-  let ask = () => null;
+  const planes = exactReader("planes", tell, signal);
 
   return {
-    /** Asks this store from now on, if there is one. */
-    from(/** @type {any} */ next) {
-      if (!next || next === store) return;
-      store = next;
-      ask = next.planes(tell, signal);
-    },
+    from: planes.from,
 
     /**
      * @param {string} photo
@@ -33,7 +27,7 @@ export function wholePlanes(tell, signal) {
      */
     of(photo, frame, channel) {
       const { reduction, columns, width, height, layer } = frame;
-      const whole = reduction > 1 ? ask(photo, layer, channel) : null;
+      const whole = reduction > 1 ? planes.ask(photo, layer, channel) : null;
       if (whole?.length === width * height) return { plane: whole, columns: width, reduction: 1 };
       return { plane: frame.plane(channel), columns, reduction };
     },

@@ -131,6 +131,14 @@ def test_the_sheet_of_a_large_layer_says_that_it_shows_means(show_map):
     expect(page.locator(".rw-title").first).to_contain_text("by index, means of 2 × 2 cells")
 
 
+@pytest.mark.parametrize(("most_bytes", "said"), [(50, 1), (None, 0)])
+def test_what_is_measured_on_means_is_called_so(show_map, most_bytes, said):
+    page = show_map(np.eye(8, dtype=np.float32)[..., None], most_bytes=most_bytes, mode="single")
+    for selector in ("select[aria-label=Clipping]", ".rw-histogram"):
+        title = page.locator(selector).get_attribute("title") or ""
+        assert title.count("means of 2 × 2 cells") == said
+
+
 def test_a_channel_beyond_the_last_shows_the_last(show_map):
     page = show_map(channel=99)
     wait_shown(page, 4)
@@ -406,6 +414,36 @@ def test_while_a_frame_is_on_its_way_the_map_says_so(show, conv):
     page.evaluate("stub.release()")
     wait_shown(page, 0, "third")
     expect(page.locator(".rw-map-stage .rw-empty")).to_be_hidden()
+
+
+def test_the_number_is_that_of_the_photo_on_screen(show, conv):
+    frames = {"p1|conv": conv, "p2|conv": conv + 50}
+    page = show("activation_map.js", ActivationMap, frames, photo="p1", layer="conv", exact=True)
+    wait_shown(page, 0)
+    page.evaluate("stub.holding = true")
+    update(page, photo="p2")
+    page.wait_for_function("() => stub.held.length === 1")
+    move_to_cell(page, 2, 5)
+    page.wait_for_function("() => stub.held.length === 2")
+    page.evaluate("stub.held.splice(1).forEach((now) => now())")
+    reading = page.locator(".rw-reading")
+    expect(reading).to_contain_text("= ")
+    shown = reading.inner_text().split("= ")[1].replace("−", "-")
+    assert np.float32(shown) == conv[2, 5, 0]
+    # And of the other one as soon as that is there.
+    page.evaluate("stub.holding = false; stub.release()")
+    expect(reading).to_contain_text("= 5")
+    assert np.float32(reading.inner_text().split("= ")[1]) == (conv + 50)[2, 5, 0]
+
+
+def test_a_picture_on_its_way_out_looks_so_without_motion_too(show, conv):
+    frames = {"conv": conv, "other": conv}
+    page = show("activation_map.js", ActivationMap, frames, layer="conv")
+    page.emulate_media(reduced_motion="reduce")
+    wait_shown(page, 0)
+    page.evaluate("stub.holding = true")
+    update(page, layer="other")
+    expect(page.locator(".rw-busy .rw-picture")).to_have_css("opacity", "0.35")
 
 
 def test_a_forgotten_frame_is_asked_for_again(show_map):

@@ -77,6 +77,19 @@ def test_the_strongest_of_a_layer_on_its_way_is_chosen_when_it_is_there(show):
     page.wait_for_function("stub.models.shown.get('value') === 3")
 
 
+def test_the_wish_for_the_strongest_outlives_a_layer_with_fewer_channels(show):
+    frames = {"conv": np.broadcast_to(STRENGTH, (2, 2, 8)), "next": np.zeros((2, 2, 4))}
+    frames["next"][..., 1] = 1
+    page = show("channel_slider.js", ChannelSlider, frames, layer="conv", value=7)
+    page.wait_for_selector("[aria-valuetext*=strength]")
+    page.evaluate("stub.holding = true; stub.models.shown.update({ layer: 'next' })")
+    page.wait_for_function("stub.held.length === 1")
+    page.get_by_role("button", name="strongest").click()
+    page.evaluate("stub.release()")
+    page.wait_for_function("stub.models.shown.get('value') < 4")
+    assert value(page) == 1
+
+
 def test_hidden_channels_are_passed_over_and_counted(show_slider):
     # All channels of this frame are constant, and one of them is dead.
     page = show_slider(value=2, hide=True)

@@ -231,6 +231,29 @@ def test_keys(show_explorer):
     assert page.evaluate("stub.keys") == []
 
 
+def test_in_the_card_of_keys_arrows_scroll_it(show_explorer):
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    page.locator(".rw-explorer").focus()
+    page.keyboard.press("?")
+    groups = page.locator(".rw-help-groups")
+    groups.evaluate("(node) => { node.parentElement.style.maxHeight = '240px'; node.focus(); }")
+    assert groups.evaluate("(node) => node.scrollWidth === node.clientWidth")
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function("document.querySelector('.rw-help-groups').scrollTop > 0")
+    page.keyboard.press("ArrowRight")
+    assert (trait(page, "layer"), trait(page, "channel")) == ("conv2_block1_out", 2)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_shares_of_the_prediction_are_never_rounded_to_all(show_explorer):
+    page = show_explorer(predictions=[["cat", 0.996], ["dog", 0.004], ["cow", None]])
+    rows = page.locator(".rw-predictions li")
+    for row, text in zip(rows.all(), ["> 99 %", "< 1 %", "not finite"], strict=True):
+        expect(row.locator("span").last).to_have_text(text)
+
+
 def test_s_leads_to_the_strongest_channel(show_explorer):
     page = show_explorer()
     wait_shown(page, "conv2_block1_out", 2)
@@ -274,8 +297,12 @@ def test_there_is_no_way_to_a_part_that_is_not_there(show_explorer):
     update(page, model="why", live=False)
     expect(page.get_by_role("button", name="Why?", exact=True)).to_be_disabled()
     page.locator(".rw-explorer").focus()
-    page.keyboard.press("2")
-    expect(page.locator(".rw-explorer")).to_be_focused()
+    taken = """(key) => {
+      const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+      return !document.querySelector(".rw-explorer").dispatchEvent(event);
+    }"""
+    assert page.evaluate(taken, "1"), "there is a map"
+    assert not page.evaluate(taken, "2"), "a key without a part is left alone"
 
 
 def test_tree_links_and_reading_stay_in_sight(show_explorer):

@@ -131,6 +131,14 @@ def test_a_box_on_the_photo_lists_the_channels_that_fire_there(show_explorer):
     expect(part).to_be_hidden()
 
 
+@pytest.mark.parametrize(("most_bytes", "said"), [(None, False), (300, True)])
+def test_scores_from_means_of_cells_are_called_so(show_explorer, most_bytes, said):
+    page = show_explorer(region=[0, 0, 0.5, 0.5], most_bytes=most_bytes)
+    title = page.locator(".rw-region-part .rw-title")
+    expect(title).to_contain_text("std above the rest")
+    assert ("means of 2 × 2 cells" in title.inner_text()) == said
+
+
 @pytest.mark.parametrize(
     ("state", "text"),
     [
@@ -172,6 +180,21 @@ def test_two_photos_through_one_channel_and_their_difference(show_explorer):
     numbers = [float(text.removeprefix("≈ ").replace("−", "-")) for text in texts]
     wanted = [a[2, 1, 2], b[2, 1, 2], a[2, 1, 2] - b[2, 1, 2]]
     assert numbers == pytest.approx(wanted, abs=0.006)
+
+
+def test_a_comparison_of_a_channel_dead_in_both_photos_says_so(show_explorer, monkeypatch):
+    for frames in (FRAMES, OF_ROCKET):
+        array = frames[LAYER].copy()
+        array[:, :, 2] = 0
+        monkeypatch.setitem(frames, LAYER, array)
+    page = show_explorer(compare_photo="rocket")
+    columns = page.locator(".rw-compare-column")
+    expect(columns.nth(2)).to_be_visible()
+    for i in range(2):
+        expect(columns.nth(i).locator(".rw-legend")).to_have_text("constant 0.00")
+        expect(columns.nth(i).locator(".rw-gradient")).to_be_hidden()
+    update(page, channel=3)
+    expect(columns.first.locator(".rw-gradient")).to_be_visible()
 
 
 def test_the_numbers_of_a_comparison_are_exact(show_explorer):

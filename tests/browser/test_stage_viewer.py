@@ -12,7 +12,7 @@ from stub_comm import StubComm
 
 from resnet_widgets.widgets import ActivationMap, ChannelSlider, StageViewer
 
-from .painted import colored, pixels, table
+from .painted import colored, next_frame, pixels, table
 
 RNG = np.random.default_rng(1)
 SHAPES = {
@@ -194,6 +194,35 @@ def test_more_layers_bring_more_columns_and_old_ones_let_go(show_stages):
     assert page.evaluate("stub.models.map0.listening()") == before
     page.evaluate("stub.end()")
     assert page.evaluate("stub.models.map0.listening() + stub.models.shown.listening()") == 0
+
+
+def test_a_column_removed_before_it_was_filled_does_nothing_more(show_stages):
+    page = show_stages(LAYERS[:1])
+    page.evaluate(
+        """() => {
+          const { getModel } = stub.host;
+          stub.host.getModel = async (name) => {
+            await new Promise((resolve) => { stub.go = resolve; });
+            return getModel(name);
+          };
+        }"""
+    )
+    columns = """(count) => stub.models.shown.update({
+      layers: ["conv2_block3_out", "conv3_block4_out"].slice(0, count),
+      channels: [0, 0].slice(0, count),
+      maps: ["anywidget:map0", "anywidget:map1"].slice(0, count),
+      sliders: ["anywidget:slider0", "anywidget:slider1"].slice(0, count),
+    })"""
+    page.evaluate(columns, 2)
+    page.wait_for_function("() => stub.go")
+    page.evaluate(columns, 1)
+    expect(page.locator(".rw-stage")).to_have_count(1)
+    page.evaluate("stub.go()")
+    next_frame(page)
+    page.evaluate("stub.models.shown.update({ colormap: 'magma' })")
+    assert page.evaluate("stub.models.map0.get('colormap')") == "magma"
+    assert page.evaluate("stub.models.map1.get('colormap')") == "auto"
+    assert page.evaluate("stub.models.map1.listening()") == 0
 
 
 @pytest.mark.parametrize(("width", "per_row"), [(800, 4), (640, 4), (630, 2), (240, 2)])

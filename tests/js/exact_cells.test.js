@@ -114,6 +114,58 @@ test("a lost question blocks for a while, not for ever", (context) => {
   assert.deepEqual(blocks(), [0, 1]);
 });
 
+test("an answer that comes when it counts as lost is taken, and told to all who want it", (context) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  context.after(() => mock.timers.reset());
+  const { cells, asked, frame, answer } = setUp();
+  const told = [];
+  const read = cells.reader(() => told.push("map"));
+  read("p", "a", at(0));
+  cells.reader(() => told.push("footer"))("p", "a", at(0));
+  frame();
+  mock.timers.tick(5000);
+  answer(asked[0], [7]);
+  assert.deepEqual(told, ["map", "footer"]);
+  assert.deepEqual([...read("p", "a", at(0))], [7]);
+  frame();
+  assert.equal(asked.length, 1);
+  answer(asked[0], [8]);
+  assert.deepEqual([...read("p", "a", at(0))], [7]);
+});
+
+test("a lost answer is not taken once its photo is forgotten, and not all of them are awaited", (context) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  context.after(() => mock.timers.reset());
+  const { cells, asked, frame, answer } = setUp();
+  const read = cells.reader(() => {});
+  const lose = (column) => {
+    read("p", "a", at(column));
+    frame();
+    mock.timers.tick(4000);
+  };
+  lose(0);
+  cells.forget("p");
+  answer(asked[0]);
+  assert.equal(read("p", "a", at(0)), null);
+  for (let column = 0; column < 65; column++) lose(column);
+  answer(asked[1]);
+  answer(asked[2]);
+  assert.equal(read("p", "a", at(0)), null);
+  assert.ok(read("p", "a", at(1)));
+});
+
+test("no message has more questions than the kernel takes", () => {
+  const sizes = [];
+  const tasks = [];
+  const cells = createCells({
+    ask: (some) => sizes.push(some.length),
+    soon: (task) => tasks.push(task),
+  });
+  for (let column = 0; column < 40; column++) cells.reader(() => {})("p", "a", at(column));
+  for (const task of tasks) task();
+  assert.deepEqual(sizes, [32, 8]);
+});
+
 test("what is forgotten is asked again, and an answer on its way is not taken", () => {
   const { cells, asked, frame, answer } = setUp();
   const read = cells.reader(() => {});

@@ -6,6 +6,7 @@ import {
   formatShape,
   formatShare,
   formatShort,
+  onChange,
   oncePerFrame,
   setTrait,
   throttle,
@@ -148,7 +149,7 @@ test("a view follows photo and layer, with one read for both", async () => {
   await started;
   reads[0][2]("frame a");
   await settled();
-  assert.deepEqual(shown.at(-1), { state: "ready", frame: "frame a", store });
+  assert.deepEqual(shown.at(-1), { state: "ready", frame: "frame a", store, photo: "p" });
   model.set("photo", "q");
   model.set("layer", "b");
   await settled();
@@ -159,6 +160,14 @@ test("a view follows photo and layer, with one read for both", async () => {
       ["q", "b"],
     ],
   );
+});
+
+test("what has ended before it began listens to nothing", () => {
+  const model = makeModel({ photo: "p" });
+  let heard = 0;
+  onChange(model, ["photo"], () => heard++, AbortSignal.abort());
+  model.set("photo", "q");
+  assert.equal(heard, 0);
 });
 
 test("an error is shown, a frame that is no longer wanted is not", async () => {
