@@ -201,8 +201,9 @@ def test_a_column_removed_before_it_was_filled_does_nothing_more(show_stages):
     page.evaluate(
         """() => {
           const { getModel } = stub.host;
+          stub.waiting = [];
           stub.host.getModel = async (name) => {
-            await new Promise((resolve) => { stub.go = resolve; });
+            await new Promise((resolve) => stub.waiting.push(resolve));
             return getModel(name);
           };
         }"""
@@ -214,10 +215,10 @@ def test_a_column_removed_before_it_was_filled_does_nothing_more(show_stages):
       sliders: ["anywidget:slider0", "anywidget:slider1"].slice(0, count),
     })"""
     page.evaluate(columns, 2)
-    page.wait_for_function("() => stub.go")
+    page.wait_for_function("() => stub.waiting.length === 2")
     page.evaluate(columns, 1)
     expect(page.locator(".rw-stage")).to_have_count(1)
-    page.evaluate("stub.go()")
+    page.evaluate("stub.waiting.forEach((go) => go())")
     next_frame(page)
     page.evaluate("stub.models.shown.update({ colormap: 'magma' })")
     assert page.evaluate("stub.models.map0.get('colormap')") == "magma"
