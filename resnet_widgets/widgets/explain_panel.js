@@ -82,8 +82,20 @@ async function renderPanel({ model, el, signal, host }) {
   const fold = element("details", {}, summary, tabs, errorLine(model, signal), trouble, content);
   el.append(fold);
 
-  /** @type {Map<string, ImageBitmap>} of the photo shown only */
-  const pictures = new Map();
+  /** @type {{ of: string, bitmap: Promise<ImageBitmap | null> } | null} of the photo shown only */
+  let newest = null;
+  function letGo() {
+    newest?.bitmap.then(
+      (bitmap) => bitmap?.close(),
+      () => {},
+    );
+    newest = null;
+  }
+  async function fetchPicture() {
+    const answer = await ask("photo");
+    if (!answer) return null;
+    return createImageBitmap(new Blob([/** @type {any} */ (answer.buffers[0])]));
+  }
   /** @type {Panel} */
   const panel = {
     model,
@@ -92,17 +104,17 @@ async function renderPanel({ model, el, signal, host }) {
     ask,
     cancel,
     refresh: () => refresh(),
-    async picture() {
-      const photo = model.get("photo");
-      const known = pictures.get(photo);
-      if (known) return known;
-      const answer = await ask("photo");
-      if (!answer) return pictures.get(model.get("photo")) ?? null;
-      const bitmap = await createImageBitmap(new Blob([/** @type {any} */ (answer.buffers[0])]));
-      for (const old of pictures.values()) old.close();
-      pictures.clear();
-      if (!signal.aborted) pictures.set(photo, bitmap);
-      return bitmap;
+    /** Asked for once, however many sections want it. */
+    picture() {
+      const of = model.get("photo");
+      if (newest !== null && newest.of === of) return newest.bitmap;
+      letGo();
+      const mine = { of, bitmap: fetchPicture() };
+      newest = mine;
+      mine.bitmap.catch(() => {
+        if (newest === mine) newest = null;
+      });
+      return mine.bitmap;
     },
   };
   /** @type {Map<string, any>} */
@@ -184,9 +196,7 @@ async function renderPanel({ model, el, signal, host }) {
   );
   const followCursor = () => section().follows?.includes("cursor") && refresh();
   onChange(model, ["cursor"], () => model.get("opened") && followCursor(), signal);
-  signal.addEventListener("abort", () => {
-    for (const picture of pictures.values()) picture.close();
-  });
+  signal.addEventListener("abort", letGo);
   arrange();
 }
 

@@ -305,6 +305,21 @@ def test_a_photo_that_another_section_has_let_go_is_not_drawn(show_panel):
     expect(page.locator(".rw-why-trouble")).to_be_hidden()
 
 
+def test_sections_left_early_have_the_photo_too(show_panel):
+    page = show_panel(section="cam")
+    asked(page, "photo")
+    go_to(page, "Pixels")
+    next_frame(page)
+    photos = "stub.models.shown.sent.filter((m) => m.what === 'photo').length"
+    assert page.evaluate(photos) == 1
+    answer_photo(page, "lime")
+    asked(page, "cam")
+    for section in ("Pixels", "CAM"):
+        go_to(page, section)
+        expect(page.locator(".rw-why-overlay")).to_have_js_property("width", 256)
+        assert (pixels(page, ".rw-why-overlay")[..., 1] == 255).all()
+
+
 def test_a_map_goes_with_what_it_was_made_of(show_panel):
     page = show_panel(section="cam")
     show_cam(page)
