@@ -515,6 +515,13 @@ class TestVector:
         assert trait(page, "channel") == 2
         expect(page.locator(".rw-row[aria-pressed=true]")).to_contain_text("great white shark")
 
+    def test_a_row_keeps_the_focus_when_it_is_chosen(self, page):
+        row = page.locator(".rw-row").nth(2)
+        row.focus()
+        page.keyboard.press("Enter")
+        expect(row).to_have_attribute("aria-pressed", "true")
+        expect(row).to_be_focused()
+
     def test_many_values_are_a_strip_and_a_list_of_the_largest(self, show_map):
         values = np.linspace(0, 1, 500, dtype=np.float32)
         page = show_map(values, channel=7)
