@@ -12,7 +12,7 @@ import { reductionNote } from "./whole_planes.js";
 /**
  * The two ends of the line above the map.
  * @param {any} model
- * @param {import("./frame_store.js").Frame | null} frame
+ * @param {import("./frame.js").Frame | null} frame
  * @returns {[string, (string | [strong: string])[]]}
  */
 export function titleOf(model, frame) {
@@ -64,7 +64,7 @@ async function renderMap({ model, el, signal, host }) {
 
   /** @type {import("./shared.js").FrameState} */
   let now = { state: "empty" };
-  /** @type {import("./frame_store.js").Frame | null} what is on screen, perhaps of the last layer */
+  /** @type {import("./frame.js").Frame | null} what is on screen, perhaps of the last layer */
   let shown = null;
 
   function describe() {

@@ -12,7 +12,7 @@ import { element, formatShort, onChange, oncePerFrame, setTrait } from "./shared
 import { channelNote } from "./value_panel.js";
 import { reductionNote, squareSpans, wholePlanes } from "./whole_planes.js";
 
-/** @typedef {import("./frame_store.js").Frame} Frame */
+/** @typedef {import("./frame.js").Frame} Frame */
 
 /**
  * @param {any} model an ActivationMap's

@@ -1,17 +1,8 @@
 // All channels of a layer as one contact sheet. Only the rows in view and around it are painted.
 
-import {
-  cellSpans,
-  channelColors,
-  channelMarks,
-  colormapName,
-  colormapTable,
-  insideCodes,
-  paintTile,
-} from "./colors.js";
-import { drawMarks, drawTileMarks } from "./marks.js";
+import { cellSpans, channelColors, colormapName, colormapTable, paintTile } from "./colors.js";
 import { channelFacts, channelKinds, KINDS, visibleChannels } from "./orders.js";
-import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, TOP_CODE } from "./ranges.js";
+import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds } from "./ranges.js";
 import { element, onChange, oncePerFrame, setTrait } from "./shared.js";
 import { sheetFoot } from "./sheet_foot.js";
 import {
@@ -23,12 +14,11 @@ import {
   walkSheet,
   ZOOMS,
 } from "./sheet_layout.js";
+import { markTile } from "./sheet_marks.js";
 import { tileLift } from "./tile_lift.js";
 
 /** Pixels of what is painted at a time; on a screen with small pixels more is drawn coarser. */
 const MOST_PIXELS = 4e6;
-/** Pixels of the page that a cell needs for a mark of its own. */
-const MARKED_CELL = 8;
 
 /**
  * @param {any} model an ActivationMap's
@@ -56,7 +46,7 @@ export function channelSheet(model, signal) {
   const foot = sheetFoot(model, signal);
   const node = element("div", { class: "rw-sheet-frame" }, sheet, lift.node, foot.node);
 
-  /** @type {import("./frame_store.js").Frame | null} */
+  /** @type {import("./frame.js").Frame | null} */
   let frame = null;
   /** @type {number[]} channel at each position */
   let order = [];
@@ -132,7 +122,7 @@ export function channelSheet(model, signal) {
       const plane = frame.plane(channel);
       paintTile(pixels, canvas.width, x, y, columns, rows, plane, frame.columns, colors);
       const rect = { x, y, width: tileWidth, height: tileHeight };
-      markTile(signs, rect, channel, range, colors, kinds[channel], unit);
+      markTile(signs, rect, { frame, channel, range, colors, kind: kinds[channel] }, unit);
     }
     context.putImageData(image, 0, 0);
     canvas.dataset.shown = frame.layer;
@@ -177,7 +167,7 @@ export function channelSheet(model, signal) {
   }
 
   /** Colours of one channel after the other, into one table. */
-  function channelPainter(/** @type {import("./frame_store.js").Frame} */ of) {
+  function channelPainter(/** @type {import("./frame.js").Frame} */ of) {
     const choice = rangeChoice(model);
     const ends = rangeEnds(of, choice.clip);
     const table = colormapTable(colormapName(model.get("colormap"), choice.symmetric));
@@ -187,30 +177,6 @@ export function channelSheet(model, signal) {
       channelColors(table, of.low[channel], of.high[channel], range, colors);
       return { colors, range };
     };
-  }
-
-  function markTile(
-    /** @type {CanvasRenderingContext2D} */ context,
-    /** @type {{ x: number, y: number, width: number, height: number }} */ rect,
-    /** @type {number} */ channel,
-    /** @type {[number, number]} */ range,
-    /** @type {Uint32Array} */ colors,
-    /** @type {import("./orders.js").Kind | ""} */ kind,
-    /** @type {number} */ unit,
-  ) {
-    if (!frame) return;
-    const [low, high] = [frame.low[channel], frame.high[channel]];
-    const [first, last] = insideCodes(low, high, range);
-    const clips = first > 0 || last < TOP_CODE;
-    if (!clips && !kind) return;
-    const plane = frame.plane(channel);
-    if (rect.width / frame.columns >= MARKED_CELL * unit) {
-      drawMarks(context, rect, plane, frame.columns, channelMarks(low, high, range), colors);
-      if (kind !== "odd") drawTileMarks(context, rect, { ...NONE, sign: signOf(kind) }, unit);
-      return;
-    }
-    const found = clips ? clippedSides(plane, first, last) : NONE;
-    drawTileMarks(context, rect, { ...found, sign: signOf(kind) }, unit);
   }
 
   /** Frames the selected tile. */
@@ -360,32 +326,11 @@ export function channelSheet(model, signal) {
 
   return {
     node,
-    /** @param {import("./frame_store.js").Frame} next */
+    /** @param {import("./frame.js").Frame} next */
     show(next) {
       frame = next;
       leave();
       sortSoon();
     },
   };
-}
-
-const NONE = { above: false, below: false };
-
-function signOf(/** @type {import("./orders.js").Kind | ""} */ kind) {
-  return kind ? KINDS[kind].sign : "";
-}
-
-/** Whether a plane has cells below, and above, the bytes of a range. */
-function clippedSides(
-  /** @type {Uint8Array} */ plane,
-  /** @type {number} */ first,
-  /** @type {number} */ last,
-) {
-  const found = { above: false, below: false };
-  for (const code of plane) {
-    if (code < first) found.below = true;
-    else if (code > last && code <= TOP_CODE) found.above = true;
-    if (found.above && found.below) break;
-  }
-  return found;
 }

@@ -54,7 +54,7 @@ async function renderSlider({ model, el, signal, host }) {
     element("div", { class: "rw-slider-row" }, play, speed, track.node, strongest, order),
   );
 
-  /** @type {import("./frame_store.js").Frame | null} */
+  /** @type {import("./frame.js").Frame | null} */
   let frame = null;
   /** @type {number[]} channel at each position */
   let channels = [];

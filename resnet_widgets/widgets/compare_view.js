@@ -10,7 +10,7 @@ import { rangeLegend } from "./range_legend.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, TOP_CODE } from "./ranges.js";
 import { element, followFrame, formatNumber, onChange } from "./shared.js";
 
-/** @typedef {import("./frame_store.js").Frame} Frame */
+/** @typedef {import("./frame.js").Frame} Frame */
 
 /** Code of zero in a frame that reaches as far below it as above. */
 const ZERO = TOP_CODE / 2;

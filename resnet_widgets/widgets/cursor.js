@@ -29,7 +29,7 @@ export function cursorCells([x0, y0, x1, y1], width, height) {
 
 /**
  * The number under the cursor: that of one cell, or the mean of a block of them.
- * @param {import("./frame_store.js").Frame} frame
+ * @param {import("./frame.js").Frame} frame
  * @param {number} channel
  * @param {number[]} block `[left, top, right, bottom]` in cells
  */
@@ -64,7 +64,7 @@ export function formatExact(value) {
 
 /**
  * The number of a block in words: `= 0.84130859` where it is exact, else `≈ 0.8413`.
- * @param {import("./frame_store.js").Frame} frame
+ * @param {import("./frame.js").Frame} frame
  * @param {number} channel
  * @param {number[]} block `[left, top, right, bottom]` in cells
  * @param {Float32Array | null} [exact] the exact number of each channel
@@ -78,7 +78,7 @@ export function readingValue(frame, channel, block, exact = null) {
 
 /**
  * What stands under the cursor, in words: `row 10 col 15 ≈ 0.8413`.
- * @param {import("./frame_store.js").Frame} frame
+ * @param {import("./frame.js").Frame} frame
  * @param {number} channel
  * @param {number[]} block `[left, top, right, bottom]` in cells
  * @param {Float32Array | null} [exact] the exact number of each channel

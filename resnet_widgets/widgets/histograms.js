@@ -71,7 +71,7 @@ function spread(
 /**
  * The histogram of all channels over a range. Made once a frame in fine bins; what is returned for a
  * range is put together from those.
- * @param {import("./frame_store.js").Frame} frame
+ * @param {import("./frame.js").Frame} frame
  * @param {[number, number]} range
  * @param {number} bins
  */

@@ -3,7 +3,7 @@
 import { codeCounts, TOP_CODE } from "./ranges.js";
 import { element, formatShare, formatShort, onChange, setTrait } from "./shared.js";
 
-/** @typedef {import("./frame_store.js").Frame} OrderedFrame */
+/** @typedef {import("./frame.js").Frame} OrderedFrame */
 
 /** @type {Record<string, string>} what the orders are called */
 export const ORDER_NAMES = {
@@ -175,7 +175,7 @@ export function orderControl(model, trait, signal) {
   for (const [value, text] of Object.entries(ORDER_NAMES)) {
     select.append(element("option", { value, text }));
   }
-  const again = element("button", { type: "button", class: "rw-again" });
+  const again = element("button", { type: "button" });
   const node = element("div", { class: "rw-order" }, select, again);
   const takeReference = () => setTrait(model, "reference", model.get(trait));
 

@@ -42,7 +42,7 @@ export function unpin(/** @type {any} */ model, /** @type {number[]} */ at) {
  * @param {AbortSignal} signal
  */
 export function pinMarks(area, model, signal) {
-  const layer = element("div", { class: "rw-pin-marks", "aria-hidden": "true" });
+  const layer = element("div", { "aria-hidden": "true" });
   area.append(layer);
   const show = () => {
     const pins = /** @type {number[][]} */ (model.get("pins"));
@@ -65,7 +65,7 @@ export function pinMarks(area, model, signal) {
  * @param {AbortSignal} signal
  */
 export function pinPanel(model, signal) {
-  const rows = element("div", { class: "rw-pins-rows" });
+  const rows = element("div");
   const title = element(
     "div",
     { class: "rw-title" },
@@ -73,7 +73,7 @@ export function pinPanel(model, signal) {
     element("span", { text: "all channels, in the order of the slider" }),
   );
   const node = element("div", { class: "rw-pins", hidden: true }, title, rows);
-  /** @type {import("./frame_store.js").Frame | null} */
+  /** @type {import("./frame.js").Frame | null} */
   let frame = null;
   /** @type {import("./exact_reader.js").From | undefined} */
   let from;
@@ -160,7 +160,7 @@ export function pinPanel(model, signal) {
   return {
     node,
     /**
-     * @param {import("./frame_store.js").Frame | null} next
+     * @param {import("./frame.js").Frame | null} next
      * @param {import("./exact_reader.js").From} [of]
      */
     show(next, of) {

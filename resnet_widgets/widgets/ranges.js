@@ -5,7 +5,7 @@
 export const TOP_CODE = 252;
 
 /**
- * @typedef {import("./frame_store.js").Frame} RangedFrame
+ * @typedef {import("./frame.js").Frame} RangedFrame
  * @typedef {{ blend: number, symmetric: boolean, clip: number, limits: number[] }} RangeChoice
  * @typedef {{ low: ArrayLike<number>, high: ArrayLike<number>, readonly all: [number, number] }} Ends
  */

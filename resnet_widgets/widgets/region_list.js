@@ -6,7 +6,7 @@ import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, TOP_CODE } from "./ra
 import { element, followFrame, formatShort, onChange, oncePerFrame, setTrait } from "./shared.js";
 import { reductionNote } from "./whole_planes.js";
 
-/** @typedef {import("./frame_store.js").Frame} Frame */
+/** @typedef {import("./frame.js").Frame} Frame */
 
 const TILES = 10;
 

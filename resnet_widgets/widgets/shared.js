@@ -148,7 +148,7 @@ export function throttle(task, signal) {
 }
 
 /**
- * @typedef {import("./frame_store.js").Frame} Frame
+ * @typedef {import("./frame.js").Frame} Frame
  * @typedef {{ state: "empty" | "busy" } | { state: "error", message: string }
  *   | { state: "ready", frame: Frame, store: any, photo: string }} FrameState `photo` is that of the
  *   frame: the model may have the next one already

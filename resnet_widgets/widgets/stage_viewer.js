@@ -107,7 +107,7 @@ async function fillColumn({ model, el, signal, host }, index) {
   );
   const layer = () => model.get("layers")[index] ?? "";
 
-  /** @type {import("./frame_store.js").Frame | null} */
+  /** @type {import("./frame.js").Frame | null} */
   let frame = null;
   let photo = "";
   const exact = exactReader("cells", describe, signal);

@@ -26,7 +26,7 @@ export function tileLift() {
       node.hidden = true;
     },
     /**
-     * @param {import("./frame_store.js").Frame} frame
+     * @param {import("./frame.js").Frame} frame
      * @param {number} channel
      * @param {Uint32Array} colors of the channel's bytes
      * @param {{ left: number, top: number, width: number, height: number }} tile in the parent

@@ -22,7 +22,7 @@ const CLIP_TITLE = "Cells cut off at each end of the range, in percent; they are
 
 /** What a person should know about a channel without structure, or "". */
 export function channelNote(
-  /** @type {import("./frame_store.js").Frame} */ frame,
+  /** @type {import("./frame.js").Frame} */ frame,
   /** @type {number} */ channel,
 ) {
   const [low, high] = [frame.low[channel], frame.high[channel]];
@@ -64,7 +64,7 @@ function rangeControls(model, signal) {
   const mixer = element(
     "label",
     { class: "rw-mixer" },
-    element("span", { class: "rw-key rw-key-channel", text: "channel" }),
+    element("span", { class: "rw-key", text: "channel" }),
     blend,
     element("span", { class: "rw-key rw-key-layer", text: "layer" }),
   );
@@ -144,7 +144,7 @@ export function valuePanel(model, signal) {
     controls,
   );
 
-  /** @type {import("./frame_store.js").Frame | null} */
+  /** @type {import("./frame.js").Frame | null} */
   let frame = null;
   let photo = "";
 
@@ -177,7 +177,7 @@ export function valuePanel(model, signal) {
     marks.hidden = items.length === 0 && !note;
   }
 
-  function drawVector(/** @type {import("./frame_store.js").Frame} */ vector) {
+  function drawVector(/** @type {import("./frame.js").Frame} */ vector) {
     const zeros = vector.zeros.reduce((sum, zero) => sum + zero, 0) / vector.channels;
     share.textContent = `share of zeros ${formatShare(zeros)}`;
     const { all } = rangeEnds(vector, 0);
@@ -239,7 +239,7 @@ export function valuePanel(model, signal) {
   return {
     node,
     /**
-     * @param {import("./frame_store.js").Frame | null} next
+     * @param {import("./frame.js").Frame | null} next
      * @param {import("./exact_reader.js").From} [from]
      */
     show(next, from) {

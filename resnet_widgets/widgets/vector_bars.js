@@ -17,7 +17,7 @@ export function vectorBars(model, signal) {
   const list = element("div", { class: "rw-rows" });
   const node = element("div", { class: "rw-vector" }, strip, list);
 
-  /** @type {import("./frame_store.js").Frame | null} */
+  /** @type {import("./frame.js").Frame | null} */
   let frame = null;
 
   /** The largest channels and the chosen one, each once. */
@@ -74,7 +74,7 @@ export function vectorBars(model, signal) {
 
   return {
     node,
-    /** @param {import("./frame_store.js").Frame} next */
+    /** @param {import("./frame.js").Frame} next */
     show(next) {
       frame = next;
       draw();

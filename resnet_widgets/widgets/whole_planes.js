@@ -21,7 +21,7 @@ export function wholePlanes(tell, signal) {
 
     /**
      * @param {string} photo
-     * @param {import("./frame_store.js").Frame} frame
+     * @param {import("./frame.js").Frame} frame
      * @param {number} channel
      * @returns {Cells}
      */

@@ -446,6 +446,20 @@ def test_a_picture_on_its_way_out_looks_so_without_motion_too(show, conv):
     expect(page.locator(".rw-busy .rw-picture")).to_have_css("opacity", "0.35")
 
 
+@pytest.mark.parametrize(
+    ("theme", "scheme"),
+    [
+        ("vscode-high-contrast", "dark"),
+        ("vscode-high-contrast-light", "light"),
+        ("vscode-high-contrast vscode-high-contrast-light", "light"),
+    ],
+)
+def test_the_theme_of_a_host_decides_what_is_light(show_map, theme, scheme):
+    page = show_map()
+    page.evaluate("(theme) => { document.body.className = theme; }", theme)
+    expect(page.locator(".rw").first).to_have_css("color-scheme", scheme)
+
+
 def test_a_forgotten_frame_is_asked_for_again(show_map):
     page = show_map()
     wait_shown(page, 0)

@@ -166,13 +166,24 @@ def test_marked_channels_can_be_left_out(show_sheet):
     expect(grid).to_have_attribute("aria-colcount", "1")
     assert trait(page, "hide") is True
     button = page.get_by_role("button", name="Show 4 hidden")
-    expect(button).to_have_attribute("aria-pressed", "true")
+    # The name says what the button does next; a state beside it would say the contrary.
+    assert button.get_attribute("aria-pressed") is None
     # One that is selected elsewhere is shown while it is selected.
     update(page, channel=2)
     expect(grid).to_have_attribute("aria-colcount", "2")
     expect(page.get_by_role("gridcell")).to_have_attribute("aria-colindex", "2")
     button.click()
     expect(grid).to_have_attribute("aria-colcount", "5")
+
+
+def test_a_button_that_can_do_no_more_can_still_be_read(show_sheet):
+    page = show_sheet(zoom=0.5)
+    button = page.get_by_role("button", name="Smaller tiles")
+    expect(button).to_be_disabled()
+    larger = page.get_by_role("button", name="Larger tiles")
+    color = "(node) => getComputedStyle(node).color"
+    assert button.evaluate(color) == larger.evaluate(color)
+    expect(button).to_have_css("opacity", "0.45")
 
 
 def test_without_marked_channels_there_is_nothing_to_hide(show_sheet):

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { createStore, Frame } from "../../resnet_widgets/widgets/frame_store.js";
+import { Frame } from "../../resnet_widgets/widgets/frame.js";
+import { createStore } from "../../resnet_widgets/widgets/frame_store.js";
 
 /** A message's buffer: `channels` planes of `height` × `width` bytes, all `code`. */
 function buffer(channels, height = 1, width = 1, { code = 0, offset = 0 } = {}) {

@@ -1,4 +1,4 @@
-import { Frame } from "../../resnet_widgets/widgets/frame_store.js";
+import { Frame } from "../../resnet_widgets/widgets/frame.js";
 
 /** A frame of channels given as `[low, high, codes]`, one row high. */
 export function frameOf(channels, { zeros, strength, step } = {}) {

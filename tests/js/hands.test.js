@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { bookmarkOf } from "../../resnet_widgets/widgets/bookmark_list.js";
 import { commonRange, differenceFrame } from "../../resnet_widgets/widgets/compare_view.js";
 import { derivedModel } from "../../resnet_widgets/widgets/derived_model.js";
-import { Frame } from "../../resnet_widgets/widgets/frame_store.js";
+import { Frame } from "../../resnet_widgets/widgets/frame.js";
 import { fieldSize, lookers, seeing } from "../../resnet_widgets/widgets/receptive_field.js";
 import { boxAround } from "../../resnet_widgets/widgets/region_box.js";
 import { best, regionScores, shares } from "../../resnet_widgets/widgets/region_list.js";
