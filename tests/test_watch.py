@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import importlib
+import sys
+import threading
+
 import keras
 import numpy as np
 import pytest
@@ -98,18 +103,123 @@ def test_what_changes_no_weight_is_no_change(dtype, tmp_path):
     assert not watch.changed()
 
 
-@pytest.mark.parametrize(
-    ("name", "stand_in"), [("execute", None), ("_on_host", lambda variables: False)]
-)
-def test_what_makes_it_fast_is_not_what_makes_it_true(name, stand_in, monkeypatch):
-    """A TensorFlow that cannot read all at once, and weights that are not in main memory."""
-    monkeypatch.setattr(watch_module, name, stand_in)
+def without_private_parts(monkeypatch):
+    """A TensorFlow that has moved or renamed what is not public."""
+    monkeypatch.setitem(sys.modules, "tensorflow.python.eager", None)
+    importlib.reload(watch_module)
+
+
+def not_in_main_memory(monkeypatch):
+    monkeypatch.setattr(watch_module, "_on_host", lambda variables: False)
+
+
+@pytest.mark.parametrize("hinder", [without_private_parts, not_in_main_memory])
+def test_what_makes_it_fast_is_not_what_makes_it_true(hinder, monkeypatch):
     model = small_model()
-    watch = WeightsWatch(model)
+    hinder(monkeypatch)
+    watch = watch_module.WeightsWatch(model)
+    monkeypatch.undo()
     assert not watch.changed()
     model.layers[1].gamma.assign(np.full(4, 3.0))
     assert watch.changed()
     assert not watch.changed()
+
+
+def test_functions_of_python_are_left_to_all_libraries_as_they_are():
+    importlib.reload(watch_module)
+    assert ctypes.pythonapi.PyCapsule_GetPointer.argtypes is None
+
+
+class Held:
+    """A lock in the place of another one, that tells when somebody waits for it."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.waited_for = threading.Event()
+
+    def __enter__(self):
+        self.waited_for.set()
+        return self.lock.__enter__()
+
+    def __exit__(self, *error):
+        return self.lock.__exit__(*error)
+
+
+def in_a_thread(function):
+    """Starts `function`; returns what waits for its result."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(function()), daemon=True)
+    thread.start()
+
+    def result(timeout=60):
+        thread.join(timeout)
+        assert not thread.is_alive(), "it waits for the computation"
+        return results[0]
+
+    return result
+
+
+@pytest.mark.parametrize("ask", ["peek", "cached", "generation", "clear"])
+def test_what_is_asked_on_the_way_does_not_wait_for_a_computation(ask):
+    model = small_model()
+    cache = ActivationCache(model)
+    cache.activation(PHOTO, "predictions")
+    questions = {
+        "peek": lambda: cache.peek(PHOTO, "predictions"),
+        "cached": lambda: cache.cached(PHOTO),
+        "generation": lambda: cache.generation,
+        "clear": cache.clear,
+    }
+    with cache._runner._computing:
+        model.layers[-1].bias.assign([3, 2, 1])
+        answer = in_a_thread(questions[ask])(timeout=10)
+    assert answer == {"peek": None, "cached": frozenset(), "generation": 1, "clear": None}[ask]
+
+
+def test_what_was_begun_with_old_weights_is_not_kept(monkeypatch):
+    model = small_model()
+    cache = ActivationCache(model)
+    computed, go_on = threading.Event(), threading.Event()
+    keep = cache._runner._keep
+
+    def keep_later(*arguments):
+        computed.set()
+        assert go_on.wait(60)
+        keep(*arguments)
+
+    monkeypatch.setattr(cache._runner, "_keep", keep_later)
+    old = in_a_thread(lambda: cache.activation(PHOTO, "predictions"))
+    assert computed.wait(60)
+    model.layers[-1].bias.assign([3, 2, 1])
+    assert in_a_thread(lambda: cache.peek(PHOTO, "predictions"))(timeout=10) is None
+    go_on.set()
+    assert not np.allclose(old(), model(PHOTO[None].astype(np.float32))[0])
+    assert cache.info().nbytes == 0
+    np.testing.assert_allclose(
+        cache.activation(PHOTO, "predictions"), model(PHOTO[None].astype(np.float32))[0], atol=1e-6
+    )
+
+
+def test_one_answer_is_of_one_state_of_the_weights():
+    model = small_model()
+    cache = ActivationCache(model)
+    old = cache.activation(PHOTO, "conv1_conv")
+    cache._store.clear()
+    cache._runner._computing = held = Held()
+    cache.activation(PHOTO, "conv1_conv")
+    held.waited_for.clear()
+    with held.lock:
+        both = in_a_thread(lambda: cache.activations(PHOTO, ["conv1_conv", "predictions"]))
+        assert held.waited_for.wait(60)
+        model.layers[0].bias.assign([4, 3, 2, 1])
+        assert in_a_thread(lambda: cache.peek(PHOTO, "conv1_conv"))(timeout=10) is None
+    found = both()
+    np.testing.assert_allclose(
+        found["conv1_conv"] - old, np.broadcast_to([4, 3, 2, 1], old.shape), atol=1e-5
+    )
+    np.testing.assert_allclose(
+        found["predictions"], model(PHOTO[None].astype(np.float32))[0], atol=1e-6
+    )
 
 
 def test_weights_that_went_and_came_back_are_a_change():

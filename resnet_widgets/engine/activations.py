@@ -316,15 +316,15 @@ class ActivationCache:
         """Forgets all activations.
 
         New weights are noticed without it; do this after a change of the model's layers. Waits for
-        a computation that is running.
+        no computation: what one that is running gives is not kept.
         """
-        self._runner.clear()
+        self._store.clear()
 
     @property
     def generation(self) -> int:
         """How often everything was forgotten, by `clear` or because the weights have changed."""
         self._notice_new_weights()
-        return self._runner.generation
+        return self._store.generation
 
     def close(self) -> None:
         """Gives all memory back; the cache cannot be used again."""

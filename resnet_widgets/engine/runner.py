@@ -34,19 +34,17 @@ class Runner:
     Args:
         graph: The network.
         store: Where tensors are kept.
-
-    Attributes:
-        generation: How often everything was forgotten.
     """
 
     def __init__(self, graph: LayerGraph, store: TensorStore) -> None:
         self.graph = graph
-        self.generation = 0
         self._store = store
         self._programs: OrderedDict[tuple, Program] = OrderedDict()
         # All photos are fitted to one size, so one of them tells the shape of all.
         self._photo_shape: tuple[int, ...] | None = None
         self._computing = threading.Lock()
+        # The store's when the computation that is running began.
+        self._generation = 0
         self._counting = threading.Lock()
         self._hits = self._misses = self._surveys = self._pieces = 0
         self._closed = False
@@ -56,12 +54,6 @@ class Runner:
         """How often what was done."""
         with self._counting:
             return Counts(self._hits, self._misses, self._surveys, self._pieces)
-
-    def clear(self) -> None:
-        """Forgets all tensors, after a computation that is running."""
-        with self._computing:
-            self.generation += 1
-            self._store.clear()
 
     def close(self) -> None:
         """Gives tensors and traced functions back; nothing can be computed any more."""
@@ -84,8 +76,10 @@ class Runner:
         if len(found) < len(wanted):
             with self._computing:
                 self._check_open()
-                # Another thread may have computed them while this one waited.
-                found |= self._store.get(photo.key, wanted.keys() - found.keys())
+                self._generation = self._store.generation
+                # While this one waited, another thread may have computed them, or forgotten those
+                # that were found: not to be mixed with what the new weights give.
+                found = self._store.get(photo.key, wanted)
                 missing = wanted.keys() - found.keys()
                 with self._counting:
                     self._misses += len(missing)
@@ -259,7 +253,8 @@ class Runner:
         if not photo.key:
             return
         for path, tensor in tensors.items():
-            self._store.put(photo.key, path, tensor, lasting=self.graph.find(path).is_cut)
+            lasting = self.graph.find(path).is_cut
+            self._store.put(photo.key, path, tensor, lasting=lasting, generation=self._generation)
 
     def _program(self, photo: ModelInput) -> Program:
         # To preprocess a photo takes longer than a small piece; most are run on what is known.

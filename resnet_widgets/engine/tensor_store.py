@@ -19,11 +19,16 @@ class TensorStore:
     Lasting tensors, the outputs of pieces, outlive the others: from them any other tensor of the
     photo can be made again by running a single piece. They take at most three quarters of the
     room, so that there is always some for the block that is being looked at.
+
+    Attributes:
+        generation: How often everything was forgotten. What was begun before that is not taken any
+            more: it may be of old weights.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.evictions = 0
+        self.generation = 0
         self._lasting = _Shelf(max_bytes * 3 // 4)
         self._passing = _Shelf(max_bytes)
         self._lock = threading.Lock()
@@ -47,8 +52,12 @@ class TensorStore:
             keys = [*self._lasting.tensors, *self._passing.tensors]
         return frozenset(path for key, path in keys if key == photo)
 
-    def put(self, photo: str, path: str, tensor: tf.Tensor, *, lasting: bool) -> None:
+    def put(
+        self, photo: str, path: str, tensor: tf.Tensor, *, lasting: bool, generation: int
+    ) -> None:
         with self._lock:
+            if generation != self.generation:
+                return
             if any((photo, path) in s.tensors for s in (self._lasting, self._passing)):
                 return
             shelf = self._lasting if lasting else self._passing
@@ -64,6 +73,7 @@ class TensorStore:
 
     def clear(self) -> None:
         with self._lock:
+            self.generation += 1
             for shelf in (self._lasting, self._passing):
                 while shelf.tensors:
                     shelf.drop_oldest()

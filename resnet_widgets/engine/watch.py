@@ -10,10 +10,11 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.eager import context, execute
 
-_address_of = ctypes.pythonapi.PyCapsule_GetPointer
-_address_of.restype, _address_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+# A function of our own: to set the types of `ctypes.pythonapi`'s would set them for every library.
+_address_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+    ("PyCapsule_GetPointer", ctypes.pythonapi)
+)
 
 
 class WeightsWatch:
@@ -63,6 +64,8 @@ def _reader(variables: Sequence[Any]) -> Callable[[], list[Any]]:
         return execute.execute(b"_ReadVariablesOp", len(handles), handles, attributes, runtime)
 
     try:
+        from tensorflow.python.eager import context, execute
+
         handles = [v.handle for v in variables]
         types = [v.dtype.as_datatype_enum for v in variables]
         attributes = ("N", len(handles), "dtypes", types)
