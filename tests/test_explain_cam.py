@@ -213,6 +213,13 @@ def test_slow_methods_end_when_told(cache, photo, method):
     assert len(calls) == 2
 
 
+@pytest.mark.parametrize("method", ["saliency", "smooth_grad", "integrated_gradients", "occlusion"])
+@pytest.mark.parametrize("target", [3, None])
+def test_one_photo_is_explained_at_a_time(cache, photo, method, target):
+    with pytest.raises(ValueError, match="one image at a time.*batch of 2 images"):
+        getattr(explain, method)(cache, np.stack([photo, photo]), target)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

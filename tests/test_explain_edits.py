@@ -149,6 +149,9 @@ def test_edits_are_named_listed_undone_and_written_down(cache, photo):
         (lambda: Mute("conv1_relu", []), "at least one channel"),
         (lambda: Mute("conv1_relu", 1.5), "`channels` must be"),
         (lambda: Scale("conv1_relu", 1, float("nan")), "`factor` must be"),
+        (lambda: Scale("conv1_relu", 1, 10**400), "`factor` must be"),
+        (lambda: Scale("conv1_relu", 1, "twice"), "`factor` must be .* factor='twice'"),
+        (lambda: Erase("conv1_relu", (0, 0, 10**400, 1)), "`box` must be"),
         (lambda: Erase("conv1_relu", (0.5, 0, 0.5, 1)), "`box` must be"),
         (lambda: Erase("conv1_relu", "all"), "`box` must be"),
         (lambda: Erase("avg_pool", (0, 0, 1, 1)), "has a region"),
@@ -168,6 +171,8 @@ def test_what_is_wrong_is_said(cache, photo, make, message):
 def test_one_photo_at_a_time(cache, photo):
     with pytest.raises(ValueError, match="one image at a time"):
         cache.run(np.stack([photo, photo]), [Mute("conv1_relu", 0)])
+    with pytest.raises(ValueError, match="one image at a time.*batch of 2 images"):
+        cache.scores(np.stack([photo, photo]))
 
 
 def test_an_edited_run_keeps_within_the_bytes(photo, cache):
@@ -190,6 +195,11 @@ def test_ranking_is_muting_one_by_one(cache, photo, layer):
     for channel, change in [*ranked[:3], ranked[-1]]:
         alone = cache.run(photo, [Mute(layer, channel)])
         np.testing.assert_allclose(alone.scores(None)[2].logit - before, change, atol=2e-4)
+
+
+def test_a_layer_that_no_class_depends_on_is_not_ranked(cache, photo):
+    with pytest.raises(ValueError, match=r"No class depends .* Received: layer='predictions'"):
+        rank_channels(cache, photo, "predictions", target=2)
 
 
 def test_ranking_of_an_edited_run(cache, photo):

@@ -1,11 +1,14 @@
 """Explanations of models that are unusual: strange names, nested, not finite, no classes."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 
 import resnet_widgets as rw
 from resnet_widgets import explain
+from resnet_widgets.engine.graph import read_layers
 
 PHOTO = np.random.default_rng(4).integers(0, 256, (24, 24, 3), dtype=np.uint8)
 NAMES = ["two words", 'a "quote"', "<img src=x onerror=alert(1)>", "größe", "conv2_block1_1_conv"]
@@ -125,3 +128,46 @@ def test_functions_for_edits_are_bounded(monkeypatch):
     [program] = cache._runner._programs.values()
     assert len(program._of_edits) == 2
     np.testing.assert_array_equal(cache.gradient(PHOTO, "a", 1)[1], expected["a"])
+
+
+def test_functions_for_what_comes_after_edits_are_bounded_too(monkeypatch):
+    """A stage of n pieces has n (n + 1) / 2 segments."""
+    monkeypatch.setattr("resnet_widgets.engine.program._MOST_OF_EDITS", 2)
+    x = inputs = keras.Input((24, 24, 3), name="picture")
+    for number in range(1, 5):
+        x = keras.layers.ReLU(name=f"conv2_block{number}_out")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    cache = rw.ActivationCache(
+        keras.Model(inputs, keras.layers.Dense(3, "softmax", name="classes")(x))
+    )
+    cache.logits(PHOTO)
+    [program] = cache._runner._programs.values()
+    before = len(program._functions)
+    for number in range(1, 4):
+        run = cache.run(PHOTO, [explain.Mute(f"conv2_block{number}_out", 1)])
+        assert not run.activation("conv2_block4_out")[..., 1].any()
+    assert len(program._functions) == before
+    assert len(program._of_edits) == 2
+
+
+def test_blocks_of_a_dense_network_are_found_at_once():
+    """Each sum doubles the ways to it: 2^40 of them."""
+    inputs = keras.Input((8, 8, 2))
+    x = keras.layers.Conv2D(2, 1, name="conv1_conv")(inputs)
+    for number in range(40):
+        branch = keras.layers.ReLU(name=f"conv2_block1_{number}_relu")(x)
+        x = keras.layers.Add(name=f"conv2_block1_{number}_add")([branch, x])
+    steps = itertools.count()
+    graph = read_layers(keras.Model(inputs, x), (8, 8))
+    find = graph.find
+
+    def counted(path):
+        assert next(steps) < 10_000
+        return find(path)
+
+    graph.find = counted
+    assert explain.blocks_of(graph)["conv2_block1"][:3] == (
+        "conv2_block1_38_add",
+        "conv2_block1_39_relu",
+        "conv2_block1_39_add",
+    )

@@ -218,9 +218,13 @@ class ActivationCache:
             `(label, index, probability, logit)` tuples.
 
         Raises:
-            ValueError: If the model has no classifier.
+            ValueError: If the model has no classifier, or `image` is a batch.
         """
         logits = self.logits(image, preprocess=preprocess)
+        if logits.ndim != 1:
+            raise ValueError(
+                f"`scores` takes one image at a time. Received: a batch of {len(logits)} images"
+            )
         probabilities = self.classifier.probabilities(logits)
         labels = self.labels(self.graph.output) or [f"class {i}" for i in range(len(logits))]
         chosen = range(len(logits)) if top is None else _descending(logits)[:top]
@@ -388,7 +392,7 @@ class ActivationCache:
             float32 `(versions, classes)`.
         """
         photo = self._photo(image, True)
-        path = self.graph.find(layer).path
+        path, _ = self._way_to_classes(layer)
         base, before = (photo.base, photo.masks) if isinstance(photo, EditedInput) else (photo, {})
         own = np.asarray(masks, np.float32) * np.asarray(before.get(path, np.float32(1)))
         versions = EditedInput(base, {**before, path: own}, self.graph, "", count=len(masks))
@@ -414,17 +418,24 @@ class ActivationCache:
             float32 `(versions, classes)`, and float32 `(versions, …)` in the layer's shape.
         """
         photo = self._photo(image, True)
-        path, head = self.graph.find(layer).path, self.classifier
-        way = set(self.graph.before(head.source))
+        path, paths = self._way_to_classes(layer)
+        self._notice_new_weights()
+        logits, gradient = self._runner.gradient(
+            photo, path, paths, self.classifier, target, values
+        )
+        return _as_array(logits, True), _as_array(gradient, True)
+
+    def _way_to_classes(self, layer: str) -> tuple[str, tuple[str, ...]]:
+        """Path of `layer`, and of the layers through which the classes depend on it."""
+        path, source = self.graph.find(layer).path, self.classifier.source
+        way = set(self.graph.before(source))
         paths = tuple(p for p in self.graph.after([path]) if p in way)
-        if not paths and path != head.source:
+        if not paths and path != source:
             raise ValueError(
                 f"No class depends on this layer: choose one before {self.graph.output!r}. "
                 f"Received: layer={layer!r}"
             )
-        self._notice_new_weights()
-        logits, gradient = self._runner.gradient(photo, path, paths, head, target, values)
-        return _as_array(logits, True), _as_array(gradient, True)
+        return path, paths
 
     def batch_size(self, wanted: int, layer: str | None = None) -> int:
         """How many versions to run at once: few enough for their tensors to fit into memory."""

@@ -130,9 +130,12 @@ class Scale(_ChannelEdit):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        factor = float(self.factor)
+        try:
+            factor = float(self.factor)
+        except (TypeError, ValueError, OverflowError):
+            factor = math.nan
         if not math.isfinite(factor):
-            raise ValueError(f"`factor` must be a finite number. Received: factor={factor!r}")
+            raise ValueError(f"`factor` must be a finite number. Received: factor={self.factor!r}")
         object.__setattr__(self, "factor", factor)
 
     @property
@@ -163,7 +166,7 @@ class Erase(Edit):
         object.__setattr__(self, "channels", _indices(self.channels))
         try:
             x0, y0, x1, y1 = (float(value) for value in self.box)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             x0 = y0 = x1 = y1 = math.nan
         if not (0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1):
             raise ValueError(

@@ -33,7 +33,7 @@ class Program:
     def __init__(self, graph: LayerGraph) -> None:
         self._graph = graph
         self._functions: dict[object, Any] = {}
-        # One for each layer that is edited or explained: the last few, the oldest first.
+        # For what is edited or explained, and what comes after it: the last few, the oldest first.
         self._of_edits: OrderedDict[object, Any] = OrderedDict()
 
     def survey(self, tensor: tf.Tensor, outputs: str) -> dict[str, tf.Tensor]:
@@ -55,7 +55,11 @@ class Program:
         paths = [path for piece in pieces for path in piece.paths]
         wanted = [piece.output for piece in pieces]
         key = ("segment", pieces[0].index, pieces[-1].index)
-        return self._call(key, paths, pieces[0].source, wanted, tensor)
+        function = self._of_edits.pop(key, None)
+        if function is None:
+            function = self._concrete(paths, pieces[0].source, wanted, tensor)
+        self._keep(key, function)
+        return function(tensor)
 
     def edited(
         self,
@@ -130,22 +134,30 @@ class Program:
                 [tf.TensorSpec((None,) * mask.shape.rank, mask.dtype) for mask in masks],
             ]
             function = tf.function(run, input_signature=signature, autograph=False)
+        self._keep(key, function)
+        return function(*arguments)
+
+    def _keep(self, key: object, function: Callable[..., Any]) -> None:
         self._of_edits[key] = function
         if len(self._of_edits) > _MOST_OF_EDITS:
             self._of_edits.popitem(last=False)
-        return function(*arguments)
 
     def _call(
         self, key: object, paths: Iterable[str], source: str, wanted: Iterable[str], x: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         if key not in self._functions:
-            if not can_trace(self._graph, paths):
-                self._functions[key] = lambda x: self._graph.run(paths, source, x, wanted)
-                return self._functions[key](x)
-            # A concrete function is never traced again, whichever thread calls it.
-            self._functions[key] = tf.function(
-                lambda tensor: self._graph.run(paths, source, tensor, wanted),
-                input_signature=[tf.TensorSpec((None, *x.shape[1:]), x.dtype)],
-                autograph=False,
-            ).get_concrete_function()
+            self._functions[key] = self._concrete(paths, source, wanted, x)
         return self._functions[key](x)
+
+    def _concrete(
+        self, paths: Iterable[str], source: str, wanted: Iterable[str], x: tf.Tensor
+    ) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+        """What runs `paths` on the output of `source`, for any batch of the shape of `x`."""
+        if not can_trace(self._graph, paths):
+            return lambda x: self._graph.run(paths, source, x, wanted)
+        # A concrete function is never traced again, whichever thread calls it.
+        return tf.function(
+            lambda tensor: self._graph.run(paths, source, tensor, wanted),
+            input_signature=[tf.TensorSpec((None, *x.shape[1:]), x.dtype)],
+            autograph=False,
+        ).get_concrete_function()

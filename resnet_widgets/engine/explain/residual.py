@@ -92,13 +92,13 @@ def blocks_of(graph: LayerGraph) -> dict[str, tuple[str, str, str, str]]:
         Block → paths of shortcut, branch, sum and the ReLU after it (`""` if there is none).
     """
     found = {}
+    depths = _depths(graph)
     for layer in graph:
         if layer.kind != "Add" or len(layer.inputs) != 2 or not layer.block:
             continue
-        start = graph.pieces[layer.piece].source
         first, second = layer.inputs
-        # The branch is the longer way from the end of the block before.
-        if _steps_from(graph, start, first) > _steps_from(graph, start, second):
+        # The branch is the longer way; both come from the end of the block before.
+        if depths[first] > depths[second]:
             first, second = second, first
         after = [other for other in graph if layer.path in other.inputs]
         relu = after[0].path if len(after) == 1 and is_relu(graph, after[0].path) else ""
@@ -129,7 +129,13 @@ def residual(cache: ActivationCache, image: Any, block: str) -> Residual:
             f"`block` must be a residual block, {hint}, or a layer inside one. "
             f"Received: block={block!r}"
         )
-    shortcut, branch, add, relu = blocks[name]
+    return _brought(cache, image, name, blocks[name])
+
+
+def _brought(
+    cache: ActivationCache, image: Any, name: str, paths: tuple[str, str, str, str]
+) -> Residual:
+    shortcut, branch, add, relu = paths
     tensors = cache.activations(image, [shortcut, branch, add])
     s, b, total = (tensors[path].astype(np.float64) for path in (shortcut, branch, add))
     axes = tuple(range(total.ndim - 1))
@@ -150,7 +156,7 @@ def residual(cache: ActivationCache, image: Any, block: str) -> Residual:
 
 def residual_shares(cache: ActivationCache, image: Any) -> list[Residual]:
     """All residual blocks of a model, in order."""
-    return [residual(cache, image, block) for block in blocks_of(cache.graph)]
+    return [_brought(cache, image, name, paths) for name, paths in blocks_of(cache.graph).items()]
 
 
 def site(cache: ActivationCache, image: Any, layer: str) -> Site:
@@ -224,11 +230,12 @@ def _only_follower(graph: LayerGraph, path: str, fits: Any) -> str:
     return after[0] if len(after) == 1 and fits(graph, after[0]) else ""
 
 
-def _steps_from(graph: LayerGraph, start: str, path: str) -> int:
-    """Length of the longest way from `start` to `path`."""
-    if path == start:
-        return 0
-    return 1 + max((_steps_from(graph, start, p) for p in graph.find(path).inputs), default=0)
+def _depths(graph: LayerGraph) -> dict[str, int]:
+    """Path → length of the longest way to it from the input."""
+    depths: dict[str, int] = {}
+    for layer in graph:
+        depths[layer.path] = 1 + max((depths[path] for path in layer.inputs), default=0)
+    return depths
 
 
 def _block_around(graph: LayerGraph, path: str) -> str:

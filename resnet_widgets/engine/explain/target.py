@@ -20,14 +20,20 @@ def class_index(cache: ActivationCache, image: Any, target: int | str | None) ->
         target: Index or label of a class; `None` for the most probable one.
 
     Raises:
-        ValueError: If the model has no such class, or its logit is not a number.
+        ValueError: If the model has no such class, its logit is not a number, or `image` is a
+            batch.
     """
     logits = cache.logits(image)
+    if logits.ndim != 1:
+        raise ValueError(
+            "`image` must be one photo: a class is explained for one image at a time. "
+            f"Received: a batch of {len(logits)} images"
+        )
     if target is None:
         # Where all are NaN, any of them.
         target = int(np.argmax(np.where(np.isnan(logits), -np.inf, logits)))
     index = _index_of(cache, target)
-    if logits.ndim == 1 and not np.isfinite(logits[index]):
+    if not np.isfinite(logits[index]):
         raise ValueError(
             "The network gives no number for this class, so there is nothing to explain: look in "
             "its weights, its input and the edits for NaN and infinity. "
