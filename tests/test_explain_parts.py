@@ -1,5 +1,7 @@
 """Residual blocks, sites, channels, early reading and feature visualisation, against numpy."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -157,6 +159,12 @@ def test_labelled_photos_are_computed_once_for_each_state_of_the_weights(cache):
     assert cache.info().surveys - cleared.surveys >= 4
 
 
+def test_labelled_photos_keep_what_they_know():
+    photos = explain.LabelledPhotos([(PHOTO, "a"), (PHOTO, "b")])
+    assert explain.LabelledPhotos(photos) is photos
+    assert photos.labels == ("a", "b")
+
+
 def _by_label(pairs):
     labels = dict.fromkeys(label for _, label in pairs)
     return {label: [photo for photo, of in pairs if of == label] for label in labels}
@@ -175,6 +183,9 @@ def test_the_answer_forms_where_the_nearest_label_stays(cache):
         ({"cat": [PHOTO]}, "at least two labels"),
         ({"cat": [PHOTO], "dog": []}, "at least two labels"),
         ({"cat": [PHOTO] * 512, "dog": [PHOTO]}, "at most 512"),
+        ({"cat": "cat.jpg", "dog": [PHOTO]}, r"list of photos .* \{'cat': \[photo\]\}"),
+        ({"cat": [PHOTO], "dog": Path("dog.jpg")}, "list of photos"),
+        ({"cat": b"GIF89a", "dog": [PHOTO]}, "list of photos"),
         ([PHOTO], "pairs"),
         (3, "pairs"),
     ],

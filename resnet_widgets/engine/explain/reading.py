@@ -7,6 +7,7 @@ Bengio 2016, https://arxiv.org/abs/1610.01644, but with nothing to train.
 from __future__ import annotations
 
 import dataclasses
+import os
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -47,13 +48,20 @@ class LabelledPhotos:
     Args:
         photos: `{"cat": [photo, …], "dog": [photo, …]}`, or `(photo, label)` pairs. Photos are
             anything `load_image` takes; 512 at most, of two labels or more. They are opened when
-            they are first needed.
+            they are first needed. `LabelledPhotos` are returned as they are, with all they know.
 
     Raises:
         ValueError: If it is something else.
     """
 
-    def __init__(self, photos: Mapping[str, Iterable[Any]] | Iterable[tuple[Any, str]]) -> None:
+    def __new__(cls, photos: Any) -> LabelledPhotos:
+        return photos if isinstance(photos, cls) else super().__new__(cls)
+
+    def __init__(
+        self, photos: LabelledPhotos | Mapping[str, Iterable[Any]] | Iterable[tuple[Any, str]]
+    ) -> None:
+        if photos is self:
+            return
         self.pairs = _pairs(photos)
         self.labels = tuple(dict.fromkeys(label for _, label in self.pairs))
         if len(self.labels) < 2 or len(self.pairs) > _MOST_PHOTOS:
@@ -64,7 +72,7 @@ class LabelledPhotos:
         self._known: dict[int, tuple[str, dict[str, np.ndarray]]] = {}
         self._known_to: tuple[Any, int] | None = None
 
-    def features(
+    def _features(
         self, cache: ActivationCache, index: int, layers: Sequence[str]
     ) -> tuple[str, dict[str, np.ndarray]]:
         """Key of a photo, and the means of the channels of `layers` for it."""
@@ -103,14 +111,13 @@ def early_reading(
     Raises:
         ValueError: If there are fewer than two labels, beside the photo itself.
     """
-    if not isinstance(photos, LabelledPhotos):
-        photos = LabelledPhotos(photos)
+    photos = LabelledPhotos(photos)
     layers = [p.output for p in cache.graph.pieces if len(cache.graph.find(p.output).shape) == 3]
     own = cache.key(image.image if isinstance(image, EditedRun) else image)
     known: dict[str, list[dict[str, np.ndarray]]] = {}
     pace = Pace("Reading labelled photos", len(photos.pairs) + 1, progress)
     for index, (_, label) in enumerate(photos.pairs):
-        key, features = photos.features(cache, index, layers)
+        key, features = photos._features(cache, index, layers)
         if key != own:
             known.setdefault(label, []).append(features)
         pace.step()
@@ -140,6 +147,12 @@ def forms_at(readings: Sequence[BlockReading]) -> int:
 
 def _pairs(photos: Any) -> list[tuple[Any, str]]:
     if isinstance(photos, Mapping):
+        for label, some in photos.items():
+            if isinstance(some, (str, bytes, os.PathLike)):
+                raise ValueError(
+                    f"`photos` must have a list of photos for each label, also for one photo: "
+                    f"{{{label!r}: [photo]}}. Received: {label!r}: {type(some).__name__}"
+                )
         photos = [(photo, label) for label, some in photos.items() for photo in some]
     try:
         return [(photo, str(label)) for photo, label in photos]
