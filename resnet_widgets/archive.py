@@ -22,7 +22,7 @@ from .files import replacing
 _COLUMNS = ("layer", "shape", "min", "max", "mean", "std", "zeros", "not_finite")
 
 
-def save_activations(path: Any, cache: Any, image: Any, layers: Any = None) -> Path:
+def save_activations(path: Any, cache: Any, image: Any, *, layers: Any = None) -> Path:
     """Saves activations of one photo as `.npz`, with where they come from and a summary.
 
     One layer after the other is computed and written, so no more than one is in memory beside what
@@ -44,11 +44,12 @@ def save_activations(path: Any, cache: Any, image: Any, layers: Any = None) -> P
 
     Raises:
         ValueError: If there is no such layer, or `image` is not one picture.
+        RuntimeError: If the cache is closed.
         OSError: If the file cannot be written.
 
     Example:
 
-    >>> rw.save_activations("cat.npz", cache, "cat.jpg", ["conv1_relu"])
+    >>> rw.save_activations("cat.npz", cache, "cat.jpg", layers=["conv1_relu"])
     >>> np.load("cat.npz")["conv1_relu"].shape
     (64, 64, 16)
     """

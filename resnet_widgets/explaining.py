@@ -137,8 +137,7 @@ class _Asked:
         return index if 0 <= index < count else None
 
     def label(self, target: int) -> str:
-        labels = self.cache.labels(self.cache.graph.output)
-        return labels[target] if labels else f"class {target}"
+        return self.cache.class_label(target)
 
     def text(self, name: str, default: str = "") -> str:
         value = self._options.get(name)
@@ -319,7 +318,7 @@ def _channel(asked: _Asked) -> Answer:
             raise
         return {"choices": convs}, []
     channel = asked.channel_of(place.conv)
-    made = inputs_of(cache, image, place.conv, channel, asked.cell_of(place.conv))
+    made = inputs_of(cache, image, place.conv, channel, cell=asked.cell_of(place.conv))
     kernels = kernels_of(cache, place.conv, channel)
     rows = made.ranked()[:_LISTED]
     facts = {
@@ -410,7 +409,10 @@ def _estimate(asked: _Asked) -> Answer:
 
     method = asked.text("method")
     steps = max(1, min(asked.number("steps", 128), _MOST_STEPS))
-    return {"method": method, "seconds": seconds_for(asked.cache, asked.image, method, steps)}, []
+    return {
+        "method": method,
+        "seconds": seconds_for(asked.cache, asked.image, method, steps=steps),
+    }, []
 
 
 def _photo(asked: _Asked) -> Answer:

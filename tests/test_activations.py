@@ -1,5 +1,6 @@
 """The cache against Keras itself, in one process; what it runs, what it keeps, what it forgets."""
 
+import hashlib
 import sys
 import threading
 
@@ -343,6 +344,30 @@ def test_what_is_no_classifier_predicts_nothing(head):
     x = keras.Input((16, 16, 3))
     y = head(keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(x)))
     assert ActivationCache(keras.Model(x, y)).predictions(PHOTO) is None
+
+
+def test_logits_are_not_what_a_strange_last_layer_takes():
+    x = keras.Input((16, 16, 3))
+    y = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(x))
+    y = keras.layers.EinsumDense("bi,ij->bj", 5, activation="softmax")(y)
+    cache = ActivationCache(keras.Model(x, y))
+    assert len(cache.predictions(PHOTO)) == 5
+    with pytest.raises(ValueError, match="does not end in a classifier"):
+        cache.logits(PHOTO)
+
+
+def test_a_machine_without_sha1_for_security_has_keys(model, monkeypatch):
+    sha1 = hashlib.sha1
+
+    def only_for_other_uses(data=b"", *, usedforsecurity=True):
+        if usedforsecurity:
+            raise ValueError("disabled for FIPS")
+        return sha1(data, usedforsecurity=False)
+
+    monkeypatch.setattr(hashlib, "sha1", only_for_other_uses)
+    cache = ActivationCache(model)
+    assert cache.cached([PHOTO, OTHER]) == frozenset()
+    assert cache.cached(PHOTO.astype(np.float32), preprocess=False) == frozenset()
 
 
 def test_only_the_output_has_the_names_of_the_classes():

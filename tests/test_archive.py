@@ -31,7 +31,7 @@ def cache():
 
 def test_arrays_come_back_under_their_paths(cache, tmp_path):
     layers = ["body/conv1_conv", "body/conv1_relu", "avg_pool"]
-    path = rw.save_activations(tmp_path / "cat.npz", cache, PHOTO, layers)
+    path = rw.save_activations(tmp_path / "cat.npz", cache, PHOTO, layers=layers)
     with np.load(path, allow_pickle=False) as saved:
         assert set(saved.files) == {*layers, "summary.csv", "origin.json"}
         for layer in layers:
@@ -41,7 +41,9 @@ def test_arrays_come_back_under_their_paths(cache, tmp_path):
 
 
 def test_the_summary(cache, tmp_path):
-    path = rw.save_activations(tmp_path / "cat.npz", cache, PHOTO, ["body/conv1_relu", "out"])
+    path = rw.save_activations(
+        tmp_path / "cat.npz", cache, PHOTO, layers=["body/conv1_relu", "out"]
+    )
     with np.load(path) as saved:
         rows = list(csv.DictReader(io.StringIO(saved["summary.csv"].decode())))
     assert [row["layer"] for row in rows] == ["body/conv1_relu", "out"]
@@ -65,7 +67,7 @@ def test_the_origin(cache, tmp_path):
     from PIL import Image
 
     Image.fromarray(PHOTO).save(tmp_path / "cat.png")
-    path = rw.save_activations(tmp_path / "cat.npz", cache, tmp_path / "cat.png", ["out"])
+    path = rw.save_activations(tmp_path / "cat.npz", cache, tmp_path / "cat.png", layers=["out"])
     with np.load(path) as saved:
         origin = json.loads(saved["origin.json"])
     assert origin["photo"] == "cat.png"
@@ -87,7 +89,7 @@ def test_one_layer_at_a_time(cache, tmp_path, monkeypatch):
 
     monkeypatch.setattr(cache, "activation", activation)
     layers = ["body/conv1_conv", "body/conv1_relu", "avg_pool", "out"]
-    rw.save_activations(tmp_path / "cat.npz", cache, PHOTO, layers)
+    rw.save_activations(tmp_path / "cat.npz", cache, PHOTO, layers=layers)
     assert len(given) == 4
     assert max(alive) <= 1
 
@@ -99,16 +101,16 @@ def test_an_error_on_the_way_leaves_nothing(cache, tmp_path, monkeypatch):
     )
     (tmp_path / "cat.npz").write_text("as before")
     with pytest.raises(KeyError):
-        rw.save_activations(tmp_path / "cat.npz", cache, PHOTO, ["avg_pool", "out"])
+        rw.save_activations(tmp_path / "cat.npz", cache, PHOTO, layers=["avg_pool", "out"])
     assert (tmp_path / "cat.npz").read_text() == "as before"
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_bad_arguments(cache, tmp_path):
     with pytest.raises(ValueError, match="No such layer"):
-        rw.save_activations(tmp_path / "cat.npz", cache, PHOTO, ["none"])
+        rw.save_activations(tmp_path / "cat.npz", cache, PHOTO, layers=["none"])
     with pytest.raises(rw.ImageError):
-        rw.save_activations(tmp_path / "cat.npz", cache, np.zeros((0, 3, 3)), ["out"])
+        rw.save_activations(tmp_path / "cat.npz", cache, np.zeros((0, 3, 3)), layers=["out"])
     with pytest.raises(FileNotFoundError, match="Make it first"):
-        rw.save_activations(tmp_path / "none" / "cat.npz", cache, PHOTO, ["out"])
+        rw.save_activations(tmp_path / "none" / "cat.npz", cache, PHOTO, layers=["out"])
     assert list(tmp_path.iterdir()) == []

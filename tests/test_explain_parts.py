@@ -84,7 +84,7 @@ def test_a_site(cache):
     "layer", ["conv3_block2_1_conv", "conv3_block1_1_bn", "conv3_block2_2_relu", "conv1_conv"]
 )
 def test_inputs_and_bias_sum_up_to_the_value(cache, layer, cell):
-    found = explain.inputs_of(cache, PHOTO, layer, 5, cell)
+    found = explain.inputs_of(cache, PHOTO, layer, 5, cell=cell)
     plane = cache.activation(PHOTO, found.conv)[..., 5].astype(float)
     value = plane.mean() if cell is None else plane[cell]
     np.testing.assert_allclose(found.value, value, rtol=1e-5)
@@ -95,11 +95,11 @@ def test_inputs_and_bias_sum_up_to_the_value(cache, layer, cell):
 
 
 def test_shares_of_a_1x1_convolution_are_weight_times_activation(cache):
-    found = explain.inputs_of(cache, PHOTO, "conv3_block2_3_conv", 9, (2, 4))
+    found = explain.inputs_of(cache, PHOTO, "conv3_block2_3_conv", 9, cell=(2, 4))
     kernel = np.array(cache.model.get_layer("conv3_block2_3_conv").kernel)
     x = cache.activation(PHOTO, "conv3_block2_2_relu")
     np.testing.assert_allclose(found.shares, kernel[0, 0, :, 9] * x[2, 4], rtol=1e-6)
-    strided = explain.inputs_of(cache, PHOTO, "conv3_block1_0_conv", 2, (3, 5))
+    strided = explain.inputs_of(cache, PHOTO, "conv3_block1_0_conv", 2, cell=(3, 5))
     kernel = np.array(cache.model.get_layer("conv3_block1_0_conv").kernel)
     x = cache.activation(PHOTO, "conv2_block3_out")
     np.testing.assert_allclose(strided.shares, kernel[0, 0, :, 2] * x[6, 10], rtol=1e-6)

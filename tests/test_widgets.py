@@ -62,8 +62,8 @@ class TestModules:
         assert len(functions) == len(set(functions))
 
     @pytest.mark.parametrize("name", MODULES)
-    @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
     def test_the_pasted_module_is_valid(self, name, tmp_path):
+        assert shutil.which("node"), "this test needs Node.js: install it, version 20 or later"
         path = tmp_path / "pasted.mjs"
         path.write_text(module(name), encoding="utf-8")
         # Two modules with a name in common would be a syntax error here.

@@ -68,7 +68,8 @@ class ActivationCache:
     were last used.
 
     Weights may change, by training or by hand: the cache notices at the next question, and
-    forgets what the old ones gave. All methods may be called from any thread.
+    forgets what the old ones gave. All methods may be called from any thread. What has to be
+    computed raises a `RuntimeError` once the cache is closed.
 
     Args:
         model: A `keras.Model`, or what `load_model` takes.
@@ -134,6 +135,7 @@ class ActivationCache:
 
         Raises:
             ValueError: If there is no such layer, or `image` is not a picture.
+            RuntimeError: If the cache is closed.
         """
         return self.activations(image, [layer], preprocess=preprocess)[layer]
 
@@ -152,6 +154,7 @@ class ActivationCache:
 
         Raises:
             ValueError: As in `activation`.
+            RuntimeError: If the cache is closed.
         """
         if isinstance(layers, str):
             raise ValueError(
@@ -172,6 +175,10 @@ class ActivationCache:
 
         Returns:
             Path → read-only float32 array, in the order of the network.
+
+        Raises:
+            ValueError: If `image` is not a picture.
+            RuntimeError: If the cache is closed.
         """
         return self.activations(image, self.graph.stage_outputs, preprocess=preprocess)
 
@@ -188,6 +195,10 @@ class ActivationCache:
         Returns:
             `(label, index, probability)` tuples, or `None` where the model has no classifier.
             Logits, of a last Dense layer without activation, go through a softmax.
+
+        Raises:
+            ValueError: If `image` is a batch, or not a picture.
+            RuntimeError: If the cache is closed.
         """
         output = self.graph.output
         to_probabilities = reading_of(self.graph.operation(output))
@@ -200,9 +211,8 @@ class ActivationCache:
                 f"Received: a batch of {values.shape[0]} images"
             )
         values = to_probabilities(values)
-        labels = self.labels(output) or [f"class {index}" for index in range(len(values))]
         best = _descending(values)[:top]
-        return [Prediction(labels[i], int(i), float(values[i])) for i in best]
+        return [Prediction(self.class_label(i), int(i), float(values[i])) for i in best]
 
     def scores(
         self, image: Any, top: int | None = 5, *, preprocess: bool = True
@@ -226,17 +236,25 @@ class ActivationCache:
                 f"`scores` takes one image at a time. Received: a batch of {len(logits)} images"
             )
         probabilities = self.classifier.probabilities(logits)
-        labels = self.labels(self.graph.output) or [f"class {i}" for i in range(len(logits))]
         chosen = range(len(logits)) if top is None else _descending(logits)[:top]
         return [
-            ClassScore(labels[i], int(i), float(probabilities[i]), float(logits[i])) for i in chosen
+            ClassScore(self.class_label(i), int(i), float(probabilities[i]), float(logits[i]))
+            for i in chosen
         ]
 
     def logits(self, image: Any, *, preprocess: bool = True) -> np.ndarray:
-        """The numbers before the model's last softmax or sigmoid, float32 `(classes,)`.
+        """The numbers before the model's last softmax or sigmoid.
+
+        Args:
+            image: As in `activation`.
+            preprocess: As in `activation`.
+
+        Returns:
+            A read-only float32 array `(classes,)`; behind a batch axis if `image` is a batch.
 
         Raises:
-            ValueError: If the model has no classifier.
+            ValueError: If the model has no classifier, or `image` is not a picture.
+            RuntimeError: If the cache is closed.
         """
         photo = self._photo(image, preprocess)
         head = self.classifier
@@ -291,13 +309,35 @@ class ActivationCache:
             return None
         return labels if self.graph.find(layer).shape == (len(labels),) else None
 
+    def class_label(self, index: int) -> str:
+        """Name of a class of the model: `"class 7"` where it has none."""
+        labels = self.labels(self.graph.output)
+        return labels[index] if labels else f"class {index}"
+
     def cached(self, image: Any, *, preprocess: bool = True) -> frozenset[str]:
-        """Paths of the layers whose activations for `image` are in memory now."""
+        """Paths of the layers whose activations for `image` are in memory now.
+
+        Args:
+            image: As in `activation`.
+            preprocess: As in `activation`.
+
+        Raises:
+            ValueError: If `image` is not a picture.
+        """
         self._notice_new_weights()
         return self._store.paths(self._photo(image, preprocess).key)
 
     def peek(self, image: Any, layer: str, *, preprocess: bool = True) -> np.ndarray | None:
-        """As `activation`, if it is in memory now; else `None`, and nothing is computed."""
+        """As `activation`, if it is in memory now; else `None`, and nothing is computed.
+
+        Args:
+            image: As in `activation`.
+            layer: Path of a layer.
+            preprocess: As in `activation`.
+
+        Raises:
+            ValueError: As in `activation`.
+        """
         path = self.graph.find(layer).path
         photo = self._photo(image, preprocess)
         self._notice_new_weights()
@@ -305,7 +345,14 @@ class ActivationCache:
         return None if tensor is None else _as_array(tensor, photo.is_batch)
 
     def key(self, image: Any) -> str:
-        """A text that is equal for equal photos with equal edits, and for no others."""
+        """A text that is equal for equal photos with equal edits, and for no others.
+
+        Args:
+            image: As in `activation`, or an `EditedRun`.
+
+        Raises:
+            ValueError: If `image` is not a picture.
+        """
         return self._photo(image, True).key
 
     def info(self) -> CacheInfo:
@@ -363,7 +410,8 @@ class ActivationCache:
         loaded = [self._load(image) for image in images]
         if not loaded:
             raise ValueError("`image` must hold at least one picture. Received: an empty batch")
-        key = hashlib.sha1("".join(image.digest for image in loaded).encode()).hexdigest()
+        digests = "".join(image.digest for image in loaded).encode()
+        key = hashlib.sha1(digests, usedforsecurity=False).hexdigest()
         arrays = [image.array for image in loaded]
         return ModelInput(f"batch {key}", True, lambda: self.preprocess(np.concatenate(arrays)))
 
@@ -390,6 +438,10 @@ class ActivationCache:
 
         Returns:
             float32 `(versions, classes)`.
+
+        Raises:
+            ValueError: If there is no such layer, or no class depends on it.
+            RuntimeError: If the cache is closed.
         """
         photo = self._photo(image, True)
         path, _ = self._way_to_classes(layer)
@@ -416,6 +468,10 @@ class ActivationCache:
 
         Returns:
             float32 `(versions, classes)`, and float32 `(versions, …)` in the layer's shape.
+
+        Raises:
+            ValueError: If there is no such layer, or no class depends on it.
+            RuntimeError: If the cache is closed.
         """
         photo = self._photo(image, True)
         path, paths = self._way_to_classes(layer)
@@ -440,7 +496,7 @@ class ActivationCache:
     def batch_size(self, wanted: int, layer: str | None = None) -> int:
         """How many versions to run at once: few enough for their tensors to fit into memory."""
         start = self.graph.find(layer).piece if layer else 0
-        shapes = [layer.shape for layer in self.graph.layers if layer.piece >= start]
+        shapes = [row.shape for row in self.graph if row.piece >= start]
         numbers = sum(math.prod(n or 1 for n in shape) for shape in shapes)
         return max(1, min(wanted, _MOST_AT_ONCE, _ROOM_FOR_VERSIONS // (4 * numbers)))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .graph import LayerGraph
+from .relu import ends_in_relu
 
 
 def choose_layers(graph: LayerGraph, layers: Any = None) -> tuple[str, ...]:
@@ -26,7 +27,7 @@ def choose_layers(graph: LayerGraph, layers: Any = None) -> tuple[str, ...]:
     if layers is None:
         wanted = _landmarks(graph)
     elif isinstance(layers, str) and layers == "all-relu":
-        wanted = {row.path for row in graph if _is_relu(graph, row.path)}
+        wanted = {row.path for row in graph if ends_in_relu(graph, row.path)}
     elif isinstance(layers, str) or not isinstance(layers, Iterable):
         raise ValueError(
             "`layers` must be a list of paths, 'all-relu', or None for the ends of the blocks. "
@@ -41,16 +42,6 @@ def choose_layers(graph: LayerGraph, layers: Any = None) -> tuple[str, ...]:
 
 def _landmarks(graph: LayerGraph) -> set[str]:
     stem, *rest = graph.pieces
-    relus = [path for path in stem.paths if _is_relu(graph, path)]
+    relus = [path for path in stem.paths if ends_in_relu(graph, path)]
     vectors = {row.path for row in graph if len(row.shape) == 1}
     return {relus[-1] if relus else stem.output, *(piece.output for piece in rest), *vectors}
-
-
-def _is_relu(graph: LayerGraph, path: str) -> bool:
-    if graph.find(path).kind == "InputLayer":
-        return False
-    operation = graph.operation(path)
-    function = getattr(operation, "activation", None)
-    return type(operation).__name__ in ("ReLU", "Relu") or (
-        getattr(function, "__name__", "") == "relu"
-    )

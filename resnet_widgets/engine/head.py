@@ -11,6 +11,9 @@ import tensorflow as tf
 
 from .graph import LayerGraph
 
+# What these take are the logits.
+_ONLY_SQUASH = (keras.layers.Softmax, keras.layers.Activation)
+
 
 class Head(NamedTuple):
     """How to read the answer of a model.
@@ -32,9 +35,7 @@ def head_of(graph: LayerGraph) -> Head | None:
     if len(last.shape) != 1:
         return None
     operation = graph.operation(last.path)
-    squash = getattr(getattr(operation, "activation", None), "__name__", "")
-    if isinstance(operation, keras.layers.Softmax):
-        squash = "softmax"
+    squash = _squash(operation)
     to_probabilities = sigmoid if squash == "sigmoid" else softmax
     if isinstance(operation, keras.layers.Dense):
         if squash in ("softmax", "sigmoid"):
@@ -42,19 +43,26 @@ def head_of(graph: LayerGraph) -> Head | None:
         if squash == "linear" and operation.units > 1:
             return Head(last.path, lambda x: tf.cast(x, tf.float32), softmax)
         return None
-    if squash in ("softmax", "sigmoid") and len(last.inputs) == 1:
+    if squash in ("softmax", "sigmoid") and isinstance(operation, _ONLY_SQUASH):
         return Head(last.inputs[0], lambda x: tf.cast(x, tf.float32), to_probabilities)
     return None
 
 
 def reading_of(head: Any) -> Callable[[np.ndarray], np.ndarray] | None:
     """How to read the outputs of a model's last operation as probabilities, or `None`."""
-    activation = getattr(getattr(head, "activation", None), "__name__", "")
-    if isinstance(head, keras.layers.Softmax) or activation in ("softmax", "sigmoid"):
+    squash = _squash(head)
+    if squash in ("softmax", "sigmoid"):
         return lambda values: values
-    if isinstance(head, keras.layers.Dense) and activation == "linear" and head.units > 1:
+    if isinstance(head, keras.layers.Dense) and squash == "linear" and head.units > 1:
         return softmax
     return None
+
+
+def _squash(operation: Any) -> str:
+    """Name of the function that an operation ends in."""
+    if isinstance(operation, keras.layers.Softmax):
+        return "softmax"
+    return getattr(getattr(operation, "activation", None), "__name__", "")
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -82,7 +82,8 @@ def raw_input(image: Any, input_shape: tuple[int | None, ...]) -> ModelInput:
         )
     is_batch = array.ndim == 4
     batch = array if is_batch else array[None]
-    key = hashlib.sha1(f"{batch.shape}".encode() + np.ascontiguousarray(batch).data).hexdigest()
+    content = f"{batch.shape}".encode() + np.ascontiguousarray(batch).data
+    key = hashlib.sha1(content, usedforsecurity=False).hexdigest()
     return ModelInput(f"raw {key}", is_batch, lambda: batch, is_fitted=False)
 
 

@@ -53,6 +53,10 @@ def saliency(cache: ActivationCache, image: Any, target: int | str | None = None
 
     Returns:
         An `Attribution`; its map is the greatest absolute gradient among the colours of a pixel.
+
+    Raises:
+        ValueError: If the model has no classifier or no such class, the network gives no number for
+            it, or `image` is a batch.
     """
     index = class_index(cache, image, target)
     values = cache.gradient(image, cache.layers[0].path, index)[1][0]
@@ -82,6 +86,10 @@ def smooth_grad(
 
     Returns:
         An `Attribution`; its map is the greatest absolute mean among the colours of a pixel.
+
+    Raises:
+        ValueError: If the model has no classifier or no such class, the network gives no number for
+            it, `image` is a batch, or `samples` is not 1 or more.
     """
     _check_count("samples", samples)
     index = class_index(cache, image, target)
@@ -128,6 +136,10 @@ def integrated_gradients(
 
     Returns:
         An `Attribution`; its map is the sum over the colours of a pixel.
+
+    Raises:
+        ValueError: If the model has no classifier or no such class, the network gives no number for
+            it, `image` is a batch, `baseline` has another shape, or `steps` is not 1 or more.
     """
     _check_count("steps", steps)
     index = class_index(cache, image, target)
@@ -188,6 +200,10 @@ def occlusion(
 
     Returns:
         An `Attribution`; each pixel of its map has the mean of the squares that cover it.
+
+    Raises:
+        ValueError: If the model has no classifier or no such class, the network gives no number for
+            it, `image` is a batch, or `window` or `stride` is not 1 or more.
     """
     index = class_index(cache, image, target)
     source = cache.layers[0].path

@@ -113,7 +113,8 @@ def grad_cam(
         A `Cam`.
 
     Raises:
-        ValueError: If there is no such layer, class or method.
+        ValueError: If there is no such layer, class or method, the layer has no map, no class
+            depends on it, the network gives no number for the class, or `image` is a batch.
     """
     if method not in METHODS:
         raise ValueError(
@@ -159,7 +160,8 @@ def score_cam(
         A `Cam`. A channel that is the same everywhere has weight 0.
 
     Raises:
-        ValueError: If there is no such layer or class.
+        ValueError: If there is no such layer or class, the layer has no map, the network gives no
+            number for the class, or `image` is a batch.
     """
     index = class_index(cache, image, target)
     path = cache.graph.find(layer).path

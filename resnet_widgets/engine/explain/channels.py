@@ -49,6 +49,7 @@ def inputs_of(
     image: Any,
     layer: str,
     channel: int,
+    *,
     cell: tuple[int, int] | None = None,
 ) -> InputShares:
     """What each input channel adds to one channel of a convolution.

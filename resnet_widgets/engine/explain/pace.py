@@ -57,7 +57,7 @@ class Pace:
 _RUNS = {"saliency": 3, "smoothgrad": 96, "integrated gradients": 105, "occlusion": 225}
 
 
-def seconds_for(cache: ActivationCache, image: Any, method: str, steps: int = 64) -> float:
+def seconds_for(cache: ActivationCache, image: Any, method: str, *, steps: int = 64) -> float:
     """About how long a slow method will take, from one run of the network.
 
     Args:

@@ -59,7 +59,8 @@ def rank_channels(
         `ChannelEffects`.
 
     Raises:
-        ValueError: If there is no such layer or class.
+        ValueError: If there is no such layer or class, no class depends on the layer, the network
+            gives no number for the class, or `image` is a batch.
     """
     index = class_index(cache, image, target)
     path = cache.graph.find(layer).path

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from ..relu import is_relu
+
 if TYPE_CHECKING:
     from ..activations import ActivationCache
     from ..graph import LayerGraph
@@ -155,7 +157,18 @@ def _brought(
 
 
 def residual_shares(cache: ActivationCache, image: Any) -> list[Residual]:
-    """All residual blocks of a model, in order."""
+    """All residual blocks of a model, in order.
+
+    Args:
+        cache: The `ActivationCache`.
+        image: One photo, or an `EditedRun`.
+
+    Returns:
+        A `Residual` for each block; none where the model has none.
+
+    Raises:
+        ValueError: If `image` is not a picture.
+    """
     return [_brought(cache, image, name, paths) for name, paths in blocks_of(cache.graph).items()]
 
 
@@ -214,15 +227,6 @@ def _operation(graph: LayerGraph, path: str) -> Any:
 
 def _is_norm(graph: LayerGraph, path: str) -> bool:
     return isinstance(_operation(graph, path), keras.layers.BatchNormalization)
-
-
-def is_relu(graph: LayerGraph, path: str) -> bool:
-    """Whether the layer at `path` is a ReLU by itself."""
-    operation = _operation(graph, path)
-    if isinstance(operation, keras.layers.ReLU):
-        return True
-    squash = getattr(getattr(operation, "activation", None), "__name__", "")
-    return isinstance(operation, keras.layers.Activation) and squash == "relu"
 
 
 def _only_follower(graph: LayerGraph, path: str, fits: Any) -> str:

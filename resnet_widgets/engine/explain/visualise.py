@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from ..download import Progress
 from ..program import can_trace
+from ..relu import is_relu
 from .pace import Pace
-from .residual import is_relu
 
 if TYPE_CHECKING:
     from ..activations import ActivationCache
