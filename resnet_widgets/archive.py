@@ -70,7 +70,7 @@ def save_activations(path: Any, cache: Any, image: Any, *, layers: Any = None) -
             rows.writerow([layer, *_summary(values)])
         archive.writestr("summary.csv", table.getvalue())
         archive.writestr("origin.json", json.dumps(_origin(cache, photo), indent=1))
-    return Path(path)
+    return Path(path).expanduser()
 
 
 def _summary(values: np.ndarray) -> list[Any]:

@@ -118,7 +118,7 @@ def _box(region: Any) -> list[float]:
     try:
         x0, y0, x1, y1 = box = [float(edge) for edge in region]
         good = 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         good = False
     if not good:
         _refuse("region", "[x0, y0, x1, y1] within 0…1, or []", region)
@@ -131,7 +131,9 @@ def _colours(colours: Any) -> dict[str, Any]:
     def is_plain(value: Any) -> bool:
         if isinstance(value, float):
             return value - value == 0  # NaN and infinity are not JSON
-        return isinstance(value, (bool, int)) or (isinstance(value, str) and len(value) < 100)
+        if isinstance(value, int):
+            return abs(value) < 2**53  # JSON allows what no number of a page can be
+        return isinstance(value, str) and len(value) < 100
 
     if not isinstance(colours, Mapping) or len(colours) > _MOST_COLOURS:
         _refuse("colours", "a mapping of traits of an ActivationMap", colours)
@@ -150,7 +152,7 @@ def _edits(edits: Any) -> list[dict[str, Any]]:
         _refuse("edits", f"a list of at most {_MOST_EDITS} edits", edits)
     try:
         made = [edit_from_dict(edit).to_dict() for edit in edits]
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"`edits` must be edits as `Edit.to_dict` gives them: {error}") from None
     if len(json.dumps(made)) > _LONGEST_EDITS:
         _refuse("edits", f"edits of at most {_LONGEST_EDITS} characters of JSON", edits)

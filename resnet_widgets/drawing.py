@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -17,14 +19,14 @@ def figure_of(shown: ExplorerState) -> Figure:
         edits = tuple(shown.edits)
         view, stages = shown.map, shown.stages
         colormap, limits, symmetric = view.colormap, view.limits, view.symmetric
+        blend, clip = view.blend, view.clip
         columns = dict(zip(stages.layers, stages.channels, strict=False))
     assert cache is not None
     if colormap == "auto":
         colormap = "coolwarm" if symmetric else "viridis"
-    if symmetric and not limits:
-        plane = cache.run(image, edits).activation(layer)[..., channel]
-        most = float(np.abs(plane[np.isfinite(plane)]).max(initial=0))
-        limits = [-most, most]
+    if not limits and (blend or clip or symmetric):
+        run = cache.run(image, edits) if edits else image
+        limits = _range(cache.activation(run, layer), channel, blend, clip, symmetric)
     return plot_overview(
         cache,
         image,
@@ -35,6 +37,31 @@ def figure_of(shown: ExplorerState) -> Figure:
         stages=columns,
         edits=edits,
     )
+
+
+def _range(
+    values: np.ndarray, channel: int, blend: float, clip: float, symmetric: bool
+) -> list[float]:
+    """The ends of the colours as `ranges.js` has them; `[]` where there are none."""
+    own = _ends(values[..., channel], clip)
+    if own is None:
+        return []
+    if blend:
+        own = own + blend * (_ends(values, clip) - own)
+    if symmetric:
+        reach = float(np.abs(own).max()) or 1.0
+        return [-reach, reach]
+    return own.tolist() if own[0] < own[1] else []
+
+
+def _ends(values: np.ndarray, clip: float) -> Any:
+    """Lowest and highest of the finite cells but `clip` percent at each end; `None` of none."""
+    cells = np.sort(values[np.isfinite(values)].astype(np.float64))
+    if not cells.size:
+        return None
+    cut = int(clip / 100 * (cells.size - 1))
+    ends = cells[[cut, -1 - cut]]
+    return ends if ends[0] < ends[1] else cells[[0, -1]]
 
 
 def png_of(shown: ExplorerState, *, dpi: int, most: int | None = None) -> bytes:

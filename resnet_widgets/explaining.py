@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 from collections.abc import Callable
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from .engine.activations import ActivationCache
     from .engine.edits import ClassScore
     from .engine.explain.reading import LabelledPhotos
+    from .engine.explain.residual import Residual
+
+Picture = Callable[[], bytes]
 
 # Channels that are listed, and steps of the slider that adds them up.
 _LISTED = 24
@@ -37,8 +41,8 @@ class Explainer:
     So maps go on being drawn, and the classes follow an edit also while a picture grows.
 
     Args:
-        looked_at: Returns the cache, the photo (an `InputImage` or `EditedRun`) and the JPEG of the
-            part of it that the model sees; raises `ValueError` while there is none.
+        looked_at: Returns the cache, the photo (an `InputImage` or `EditedRun`) and a function that
+            makes a JPEG of the part that the model sees; raises `ValueError` while there is none.
 
     Attributes:
         labelled: The `LabelledPhotos` that blocks are read with, or `None`.
@@ -46,8 +50,10 @@ class Explainer:
 
     labelled: LabelledPhotos | None = None
 
-    def __init__(self, looked_at: Callable[[], tuple[ActivationCache, Any, bytes]]) -> None:
+    def __init__(self, looked_at: Callable[[], tuple[ActivationCache, Any, Picture]]) -> None:
         self._looked_at = looked_at
+        # All blocks of one photo, which another channel asks for again.
+        self._blocks: tuple[Any, list[Residual]] = (None, [])
         self._quick, self._slow = Worker(), Worker()
 
     def read_with(self, photos: Any) -> str:
@@ -77,7 +83,8 @@ class Explainer:
         labelled = self.labelled
 
         def run(task: Task) -> Answer:
-            asked = _Asked(cache, image, picture, labelled, options, task, say)
+            blocks = functools.partial(self._blocks_of, cache, image)
+            asked = _Asked(cache, image, picture, blocks, labelled, options, task, say)
             return _ANSWERS[what](asked)
 
         slow = what in _SLOW or options.get("method") == "score-cam"
@@ -91,9 +98,18 @@ class Explainer:
             worker.cancel(what)
 
     def close(self) -> None:
-        """Ends the background work."""
+        """Ends the background work, and lets labelled photos go."""
         for worker in (self._quick, self._slow):
             worker.close()
+        self.labelled = None
+
+    def _blocks_of(self, cache: ActivationCache, image: Any) -> list[Residual]:
+        from .explain import residual_shares
+
+        key = cache.key(image), cache.generation
+        if self._blocks[0] != key:
+            self._blocks = key, residual_shares(cache, image)
+        return self._blocks[1]
 
 
 class _Asked:
@@ -103,7 +119,8 @@ class _Asked:
         self,
         cache: ActivationCache,
         image: Any,
-        picture: bytes,
+        picture: Picture,
+        blocks: Callable[[], list[Residual]],
         labelled: LabelledPhotos | None,
         options: dict[str, Any],
         task: Task,
@@ -112,6 +129,7 @@ class _Asked:
         self.cache = cache
         self.image = image
         self.picture = picture
+        self.blocks = blocks
         self.labelled = labelled
         self._options = options
         self._task = task
@@ -264,16 +282,13 @@ def _pixels(asked: _Asked) -> Answer:
 
 
 def _residual(asked: _Asked) -> Answer:
-    from .explain import blocks_of, residual, residual_shares
-
     cache, image = asked.cache, asked.image
-    all_blocks = residual_shares(cache, image)
+    all_blocks = asked.blocks()
     if not all_blocks:
         raise ValueError("This model has no residual blocks.")
     layer = asked.layer
     around = cache.graph.find(layer).block
-    name = around if around in blocks_of(cache.graph) else all_blocks[-1].block
-    one = residual(cache, image, name)
+    one = next((found for found in all_blocks if found.block == around), all_blocks[-1])
     channel = max(0, min(asked.number("channel"), len(one.sum_energy) - 1))
     parts = cache.activations(image, [one.shortcut, one.branch, one.add]).values()
     energies = (one.shortcut_energy, one.branch_energy, one.sum_energy, one.cut_energy)
@@ -416,7 +431,7 @@ def _estimate(asked: _Asked) -> Answer:
 
 
 def _photo(asked: _Asked) -> Answer:
-    return {}, [asked.picture]
+    return {}, [asked.picture()]
 
 
 _ANSWERS: dict[str, Callable[[_Asked], Answer]] = {

@@ -16,6 +16,7 @@ from .engine.images import load_image
 from .engine.regions import region_channels
 from .explaining import Explainer
 from .explorer_state import ExplorerState
+from .files import replacing
 from .jobs import Jobs
 from .looking import Looking
 from .photos import Photos, sample_photos
@@ -143,20 +144,24 @@ class Explorer(ExplorerState):
         # Before the children, because a picture that is none must not leave widgets behind.
         image = None if image is None else load_image(image)
         store = FrameStore(self._serving.frame, exact=self._serving.exact)
-        super().__init__(
-            store=store,
-            tree=LayerTree(),
-            map=ActivationMap(store=store, order="strength", values=False),
-            grid=ActivationMap(store=store, mode="grid", order="strength", values=False),
-            slider=ChannelSlider(store=store, order="strength"),
-            stages=StageViewer(store=store),
-            picker=ImagePicker(samples),
-            compare_picker=ImagePicker(samples),
-            why=ExplainPanel(self._explainer.ask, self._explainer.cancel, store=store),
-            status="Starting …",
-            **kwargs,
-        )
-        self.map.observe(self._refresh_still, ["colormap", "limits", "symmetric"])
+        children = {
+            "store": store,
+            "tree": LayerTree(),
+            "map": ActivationMap(store=store, order="strength", values=False),
+            "grid": ActivationMap(store=store, mode="grid", order="strength", values=False),
+            "slider": ChannelSlider(store=store, order="strength"),
+            "stages": StageViewer(store=store),
+            "picker": ImagePicker(samples),
+            "compare_picker": ImagePicker(samples),
+            "why": ExplainPanel(self._explainer.ask, self._explainer.cancel, store=store),
+        }
+        try:
+            super().__init__(**children, status="Starting …", **kwargs)
+        except Exception:
+            for name in _CHILDREN:
+                children[name].close()
+            raise
+        self.map.observe(self._refresh_still, list(COLOURS))
         self.stages.observe(self._refresh_still, "channels")
         for picker, trait in ((self.picker, "image"), (self.compare_picker, "compare")):
             picker.on_pick(functools.partial(self._looking.pick, picker, trait))
@@ -257,7 +262,7 @@ class Explorer(ExplorerState):
 
         self.wait(timeout)
         assert self.cache is not None
-        return save_page(path, self, self.cache, self._photos.all(), layers=layers)
+        return save_page(path, self, self.cache, self._photos.all, layers=layers)
 
     def to_png(self, path: Any = None, *, dpi: int = 150, timeout: float = 300) -> Path | bytes:
         """Draws the present view as one figure: photo, map, channels, stages, predictions.
@@ -275,7 +280,6 @@ class Explorer(ExplorerState):
             OSError: If the file cannot be written.
         """
         from .drawing import png_of
-        from .files import replacing
 
         if isinstance(dpi, bool) or not isinstance(dpi, (int, float)) or not 20 <= dpi <= 1200:
             raise ValueError(f"`dpi` must be a number from 20 to 1200. Received: dpi={dpi!r}")
@@ -285,7 +289,7 @@ class Explorer(ExplorerState):
             return png
         with replacing(path) as file:
             file.write(png)
-        return Path(path)
+        return Path(path).expanduser()
 
     # -- what the user sets ------------------------------------------------------------------------
 
@@ -309,7 +313,7 @@ class Explorer(ExplorerState):
             return
         try:
             self.edits = [edit_from_dict(edit) for edit in change["new"]]
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             self.why.report(error)
             self.why.edits = [edit.to_dict() for edit in self.edits]
         else:
@@ -434,7 +438,8 @@ class Explorer(ExplorerState):
 
     def save_bookmarks(self, path: str | Path) -> None:
         """Writes all bookmarks to a JSON file. They hold no pictures, only names and digests."""
-        Path(path).write_text(bookmarks.to_json(self.bookmarks), encoding="utf-8")
+        with replacing(path) as file:
+            file.write(bookmarks.to_json(self.bookmarks).encode())
 
     def load_bookmarks(self, path: str | Path) -> None:
         """Adds the bookmarks of a file that `save_bookmarks` wrote to those that are there.
@@ -443,7 +448,8 @@ class Explorer(ExplorerState):
             FileNotFoundError: If there is no such file.
             ValueError: If the file holds something else, or there would be more than 200.
         """
-        self.bookmarks = [*self.bookmarks, *bookmarks.from_json(Path(path).read_bytes())]
+        text = Path(path).expanduser().read_bytes()
+        self.bookmarks = [*self.bookmarks, *bookmarks.from_json(text)]
 
     def _selected_activation(self) -> np.ndarray:
         image, cache = self.image, self.cache

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,7 +23,7 @@ from .engine.activations import ActivationCache
 from .engine.choice import choose_layers
 from .files import replacing
 from .frame import Frame
-from .widgets._base import finite
+from .widgets._base import finite, traits_lock
 
 _HERE = Path(__file__).parent
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[\w./]+\.js)";\n', re.MULTILINE)
@@ -60,7 +60,7 @@ def save_page(
     path: Any,
     root: ipywidgets.Widget,
     cache: ActivationCache,
-    photos: Mapping[str, Any],
+    photos: Callable[[], Mapping[str, Any]],
     *,
     layers: Any = None,
 ) -> SavedPage:
@@ -74,18 +74,21 @@ def save_page(
         path: Name of the file.
         root: The explorer; the widgets it is made of go along.
         cache: Where its activations come from.
-        photos: Photos by key, objects with `image` and `jpeg`; those that are on show are saved.
+        photos: Returns photos by key, objects with `image` and `jpeg`; those on show are saved.
         layers: As in `choose_layers`. Whatever is on show goes along.
 
     Returns:
         A `SavedPage`.
     """
     widgets = {widget.model_id: widget for widget in _with_children(root)}
-    states = {key: _state(widget) for key, widget in widgets.items()}
+    # Together, else a state could name a photo that is not here.
+    with traits_lock:
+        states = {key: _state(widget) for key, widget in widgets.items()}
+        kept = photos()
     on_show = {
         str(state.get(name)) for state in states.values() for name in ("photo", "compare_photo")
     }
-    shown = [key for key in photos if key in on_show]
+    shown = [key for key in kept if key in on_show]
     wanted = {*choose_layers(cache.graph, layers), *_layers_on_show(states.values())}
     chosen = tuple(row.path for row in cache.layers if row.path in wanted)
     for state in states.values():
@@ -98,7 +101,7 @@ def save_page(
     script, boot = _script(dict.fromkeys(files.values())), _boot()
     style = "\n".join(_read(_HERE / name) for name in ("widgets/widgets.css", "export.css"))
     about = cache.about.title
-    names = ", ".join(photos[key].image.source for key in shown)
+    names = ", ".join(kept[key].image.source for key in shown)
     page: dict[str, Any] = {
         "root": root.model_id,
         "widgets": {
@@ -111,9 +114,9 @@ def save_page(
     with replacing(path) as file:
         _write(file, _head(f"{names} · {about}", style, scripts=(boot, script)))
         for number, key in enumerate(shown):
-            page["pictures"][key] = _store(file, f"rw-picture-{number}", photos[key].jpeg)
+            page["pictures"][key] = _store(file, f"rw-picture-{number}", kept[key].jpeg)
             for layer in chosen:
-                frame = Frame.from_activation(cache.activation(photos[key].image, layer))
+                frame = Frame.from_activation(cache.activation(kept[key].image, layer))
                 header, message = _coarse(frame).to_message()
                 name = f"rw-frame-{number}-{len(page['frames'][key])}"
                 stored = {**header, "step": _STEP, "id": _store(file, name, message)}
@@ -130,7 +133,7 @@ def save_page(
         _store(file, "rw-script", script.encode())
         _write(file, f"<script>{boot}</script>\n</body>\n</html>\n")
         nbytes = file.tell()
-    return SavedPage(Path(path), nbytes, chosen, len(cache.layers))
+    return SavedPage(Path(path).expanduser(), nbytes, chosen, len(cache.layers))
 
 
 # What a page that nobody computes for says of itself, in the traits that have another say.
@@ -270,7 +273,9 @@ def _packed(data: bytes) -> str:
 def _boot() -> str:
     """The script that unpacks the other one and lets it run."""
     unpack = _EXPORT.sub(lambda found: found[1], _read(_HERE / "packed.js"))
-    return f'"use strict";\n(() => {{\n{unpack}\nboot();\n}})();'
+    # Nothing in a script may end its element; the other one is packed.
+    inside = unpack.replace("</", "<\\/").replace("<!--", "<\\!--")
+    return f'"use strict";\n(() => {{\n{inside}\nboot();\n}})();'
 
 
 def _script(modules: Iterable[Path]) -> str:
@@ -308,6 +313,5 @@ const place = document.createElement("div");
 document.getElementById("rw-place").append(place);
 {runtime}.start(JSON.parse(textOf("rw-page")), {{ {table} }}, place, textOf);
 """
-    # Nothing in a script may end its element.
-    inside = "\n".join([*parts, start]).replace("</", "<\\/").replace("<!--", "<\\!--")
+    inside = "\n".join([*parts, start])
     return f'"use strict";\n(() => {{\n{inside}\n}})();'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import sys
 import time
@@ -11,12 +12,11 @@ from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .engine.edits import EditedRun
 from .engine.images import InputImage, load_image
+from .engine.regions import strongest
 from .engine.worker import Task
-from .explaining import cropped
+from .explaining import Picture, cropped
 from .explorer_state import ExplorerState
 from .jobs import Jobs
 from .photos import Photo, Photos, photo_of
@@ -189,12 +189,14 @@ class Looking:
         failure.__cause__ = cause
         return failure
 
-    def looked_at(self) -> tuple[ActivationCache, Any, bytes]:
+    def looked_at(self) -> tuple[ActivationCache, Any, Picture]:
         """What is explained: the photo shown, with the edits, also while their maps are made."""
         cache, photo = self._shown.cache, self._photos.get(self._shown.photo)
         if photo is None or cache is None:
             raise ValueError("There is nothing to explain yet: pick a photo.")
-        picture = cropped(photo.jpeg, photo.picture["size"], photo.picture["box"])
+        picture = functools.partial(
+            cropped, photo.jpeg, photo.picture["size"], photo.picture["box"]
+        )
         image: Any = photo.image
         if isinstance(image, EditedRun):
             image = image.image
@@ -286,14 +288,14 @@ class Looking:
         if not shown.photo:
             # Tracing the whole network takes a second: the way to the first map takes less.
             layer = self._first(cache)
-            channel = shown.channel or _strongest(cache.activation(photo.image, layer))
+            channel = shown.channel or strongest(cache.activation(photo.image, layer))
             self._show(photo, task, layer=layer, channel=channel)
         predictions = cache.predictions(photo.image) or []
         stages = cache.stages(photo.image)
         self._show(photo, task)
         if not any(shown.stages.channels):
-            strongest = [_strongest(stages[path]) for path in shown.stages.layers]
-            shown.stages.update(channels=strongest)
+            first = [strongest(stages[path]) for path in shown.stages.layers]
+            shown.stages.update(channels=first)
         if any(not math.isfinite(p.probability) for p in predictions):
             # JSON has no word for them, and bars of them would say nothing.
             predictions = []
@@ -357,9 +359,3 @@ class Looking:
             task.check()
             shown.update(compare_picture=photo.picture, compare_photo=key)
             self._compared = image
-
-
-def _strongest(activation: np.ndarray) -> int:
-    """Index of the channel with the greatest mean: a better first look than channel 0."""
-    means = activation.mean(axis=tuple(range(activation.ndim - 1)))
-    return int(np.nanargmax(means)) if np.isfinite(means).any() else 0

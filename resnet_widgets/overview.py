@@ -17,6 +17,7 @@ from PIL import Image
 
 from .engine.edits import Edit
 from .engine.images import InputImage
+from .engine.regions import strongest
 from .plots import NOT_FINITE, PngFigure, draw_map, number, shape_of, short, strength_of
 
 _SOFT = "#5b6570"
@@ -60,7 +61,7 @@ def plot_overview(
     values = np.asarray(cache.activation(run, layer))
     if stages is None:
         ends = cache.graph.stage_outputs[-4:]
-        stages = {path: _strongest(cache.activation(run, path)) for path in ends}
+        stages = {path: strongest(cache.activation(run, path)) for path in ends}
     is_map = values.ndim == 3
     across = (_WIDTH - 2 * _EDGE - (len(stages) - 1) * _GAP) / max(1, len(stages))
     stage_side = min(2.3, across) if stages else 0.0
@@ -252,7 +253,3 @@ def _zeros(values: np.ndarray, channel: int) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if np.isfinite(share) else "NaN"
-
-
-def _strongest(values: np.ndarray) -> int:
-    return int(np.nan_to_num(strength_of(values), nan=-np.inf).argmax())

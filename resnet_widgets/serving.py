@@ -25,6 +25,8 @@ class Serving:
 
     def __init__(self, shown: ExplorerState, worker: Worker, photos: Photos) -> None:
         self._shown, self._worker, self._photos = shown, worker, photos
+        # Frames that are on their way, by photo and layer: a page that waits asks again and again.
+        self._frames: dict[tuple[str, str], Future[Frame]] = {}
 
     def frame(self, photo: str, layer: str) -> Frame | Future[Frame]:
         """One layer of one photo for the page: at once if it is there and small."""
@@ -32,7 +34,13 @@ class Serving:
         activation = self._cached(image, path)
         if activation is not None and activation.nbytes <= _MAX_AT_ONCE:
             return self._frame(activation, path)
-        return self._worker.submit(lambda task: self._frame(self._compute(image, path), path))
+        key = photo, path
+        frame = self._frames.get(key)
+        if frame is None:
+            frame = self._worker.submit(lambda task: self._frame(self._compute(image, path), path))
+            self._frames[key] = frame
+            frame.add_done_callback(lambda _: self._frames.pop(key, None))
+        return frame
 
     def exact(self, photo: str, layer: str) -> np.ndarray | Future[np.ndarray]:
         """The activation whose numbers the page asks for."""

@@ -132,3 +132,16 @@ def test_there_is_a_limit():
 def test_text_that_holds_none_says_what_it_is(text, reason):
     with pytest.raises(ValueError, match=reason):
         from_json(text)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"region": [0, 0, 1, 10**400]},
+        {"colours": {"limits": [0, 10**400]}},
+        {"edits": [{"kind": "scale", "layer": "a", "channels": [1], "factor": 10**400}]},
+    ],
+)
+def test_numbers_that_no_page_has_are_refused(change):
+    with pytest.raises(ValueError, match=f"`{next(iter(change))}` must be"):
+        check_bookmark({**ENTRY, **change})

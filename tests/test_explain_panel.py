@@ -152,6 +152,29 @@ def test_edits_that_are_none_are_refused_and_said(page, edit):
     assert page.explorer.why.error == ""
 
 
+def test_another_channel_of_a_block_computes_no_block_again(page, monkeypatch):
+    explorer, real, computed = page.explorer, rw.explain.residual_shares, []
+    monkeypatch.setattr(
+        rw.explain, "residual_shares", lambda *args: computed.append(args) or real(*args)
+    )
+    for number, channel in ((1, 0), (2, 4)):
+        page.ask("residual", number, layer="conv2_block1_out", channel=channel)
+        data = page.wait("answer", number)[0]["data"]
+        one = rw.explain.residual(explorer.cache, PHOTO, "conv2_block1")
+        assert data["of_channel"][2] == float(one.sum_energy[channel])
+    assert len(computed) == 1
+    explorer.edits = [Mute("conv1_relu", 1)]
+    explorer.wait(LONG)
+    page.ask("residual", 3, layer="conv2_block1_out", channel=4)
+    page.wait("answer", 3)
+    assert len(computed) == 2
+    explorer.refresh()
+    explorer.wait(LONG)
+    page.ask("residual", 4, layer="conv2_block1_out", channel=4)
+    page.wait("answer", 4)
+    assert len(computed) == 3
+
+
 def test_edits_from_python_are_checked(page):
     with pytest.raises(ValueError, match="No such layer"):
         page.explorer.edits = [Mute("conv9", 1)]

@@ -9,6 +9,7 @@ import ipywidgets
 import keras
 import numpy as np
 import pytest
+import traitlets
 
 import resnet_widgets as rw
 from resnet_widgets import serving
@@ -38,8 +39,9 @@ def network():
 
 
 def open_widgets():
-    """All widgets that are not closed: ipywidgets keeps them alive."""
-    return ipywidgets.widgets.widget._instances
+    """All our widgets that are not closed: ipywidgets keeps them alive."""
+    opened = ipywidgets.widgets.widget._instances.values()
+    return [widget for widget in opened if isinstance(widget, Widget)]
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +192,9 @@ def test_bad_photos_are_refused_at_once_and_change_nothing(make):
     widgets = len(open_widgets())
     with pytest.raises(FileNotFoundError, match=r"nothing\.jpg"):
         rw.Explorer("nothing.jpg", model=network())
+    for bad in ({"typo": 1}, {"compare": "nothing.jpg"}, {"bookmarks": 3}):
+        with pytest.raises((TypeError, FileNotFoundError, ValueError, traitlets.TraitError)):
+            rw.Explorer(PHOTO, model=network(), **bad)
     assert len(open_widgets()) == widgets
     explorer = done(make())
     before = explorer.image

@@ -20,6 +20,7 @@ import resnet_widgets as rw
 from resnet_widgets import export
 from resnet_widgets.drawing import figure_of
 from resnet_widgets.engine.choice import choose_layers
+from resnet_widgets.widgets._base import traits_lock
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -303,16 +304,64 @@ def test_a_png_of_the_present_view(explorer, cache, tmp_path):
     assert figure_of(explorer).axes[1].images[0].get_clim() == (0, 2)
 
 
+def test_the_figure_has_the_range_of_the_page(explorer, cache):
+    explorer.wait()
+    explorer.channel = 3
+    values = np.array(cache.activation(PHOTO, explorer.layer), np.float64)
+    plane = values[..., 3]
+
+    def ends(**choice):
+        explorer.map.update(blend=0, clip=0, symmetric=False)
+        explorer.map.update(**choice)
+        return pytest.approx(figure_of(explorer).axes[1].images[0].get_clim())
+
+    own, of_all = (np.array([a.min(), a.max()]) for a in (plane, values))
+    assert ends() == tuple(own)
+    assert ends(blend=1) == tuple(of_all)
+    assert ends(blend=0.25) == tuple(own + 0.25 * (of_all - own))
+    assert ends(blend=1, symmetric=True) == (-of_all.max(), of_all.max())
+    cut = int(0.1 * (plane.size - 1))
+    cells = np.sort(plane.ravel())
+    assert ends(clip=10) == (cells[cut], cells[-1 - cut])
+
+
+def test_a_home_folder_is_found(explorer, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert explorer.to_png("~/view.png", dpi=20) == tmp_path / "view.png"
+    assert explorer.to_html("~/page.html").path == tmp_path / "page.html"
+    explorer.add_bookmark("here")
+    explorer.save_bookmarks("~/b.json")
+    explorer.load_bookmarks("~/b.json")
+    assert len(explorer.bookmarks) == 2
+    photo = rw.load_image(PHOTO)
+    assert rw.save_activations("~/a.zip", explorer.cache, photo) == tmp_path / "a.zip"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "view.png",
+        "page.html",
+        "b.json",
+        "a.zip",
+    }
+
+
+def test_states_and_photos_are_read_together(explorer, tmp_path, monkeypatch):
+    real, held = export._state, []
+    monkeypatch.setattr(
+        export, "_state", lambda widget: held.append(traits_lock._is_owned()) or real(widget)
+    )
+    explorer.to_html(tmp_path / "page.html")
+    assert held and all(held)
+
+
 @pytest.mark.parametrize("dpi", [0, 5000, True, "100"])
 def test_bad_dpi(explorer, dpi):
     with pytest.raises(ValueError, match="`dpi` must be a number from 20 to 1200. Received: dpi="):
         explorer.to_png(dpi=dpi)
 
 
-def test_scripts_stay_in_their_element(tmp_path, monkeypatch):
-    module = tmp_path / "some.js"
-    module.write_text('export default { text: "</script><!--" };\n')
-    script = export._script([module])
+def test_the_script_that_stands_in_the_page_stays_in_its_element(monkeypatch):
+    monkeypatch.setattr(export, "_read", lambda path: 'const boot = () => "</script><!--";\n')
+    script = export._boot()
     assert "</script" not in script
     assert "<!--" not in script
     assert r"<\/script><\!--" in script

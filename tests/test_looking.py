@@ -12,7 +12,7 @@ from test_explorer_hands import OTHER, until
 import resnet_widgets as rw
 from resnet_widgets import looking
 from resnet_widgets.drawing import figure_of
-from resnet_widgets.engine.regions import region_channels
+from resnet_widgets.engine.regions import region_channels, strongest
 from resnet_widgets.explain import Mute, Scale
 
 make, model = test_explorer.make, test_explorer.model
@@ -262,6 +262,43 @@ class TestWait:
         explorer.observe(lambda change: change.new or found.append(explorer.wait(1)), "status")
         explorer.wait(LONG)
         assert found
+
+
+def test_a_page_that_asks_again_for_a_frame_waits_for_the_same_one(make, hold):
+    explorer = done(make())
+    go_on = hold(explorer)
+    explorer.cache.clear()
+    first, again = (explorer._serving.frame(explorer.photo, "conv1_conv") for _ in range(2))
+    assert first is again
+    other = explorer._serving.frame(explorer.photo, "conv1_relu")
+    assert other is not first
+    go_on.set()
+    assert first.result(LONG).shape == (32, 32, 6)
+    other.result(LONG)
+    explorer.cache.clear()
+    assert explorer._serving.frame(explorer.photo, "conv1_conv") is not first
+
+
+def test_the_picture_for_why_is_made_only_when_it_is_asked_for(make, monkeypatch):
+    explorer, made = done(make()), []
+    monkeypatch.setattr(looking, "cropped", lambda *args: made.append(args) or b"jpeg")
+    _, _, picture = explorer._looking.looked_at()
+    assert made == []
+    assert picture() == b"jpeg"
+
+
+def test_the_strongest_channel_is_that_of_the_finite_cells():
+    cells = np.array([[1, 5, np.nan], [2, np.nan, np.nan], [3, np.inf, np.nan]], np.float32)
+    assert strongest(cells) == 1
+    assert strongest(-cells) == 0
+    assert strongest(np.full((2, 2, 3), np.nan)) == 0
+
+
+def test_closing_lets_labelled_photos_go(make):
+    explorer = make()
+    explorer._explainer.labelled = object()
+    explorer.close()
+    assert explorer._explainer.labelled is None
 
 
 def test_to_try_again_twice_is_as_once(make, monkeypatch, model):

@@ -485,3 +485,12 @@ def test_a_saved_notebook_says_what_was_in_a_widget():
     assert repr(stages) == f"StageViewer of conv1_relu, pool1_pool. {invitation}"
     assert repr(ActivationMap(store=store)) == f"ActivationMap. {invitation}"
     assert repr(ChannelSlider(count=4)) == f"ChannelSlider. {invitation}"
+
+
+def test_numbers_that_are_too_large_are_refused():
+    widget = ActivationMap(store=make_store()[0])
+    comm = StubComm(widget)
+    huge = 10**400
+    comm.page_sets(limits=[0, huge], cursor=[0, 0, 1, huge], clip=huge, channel=2)
+    assert (widget.limits, widget.cursor, widget.clip, widget.channel) == ([], [], 0, 2)
+    assert comm.page_has()["limits"] == []

@@ -102,3 +102,12 @@ def _share(start: float, end: float, count: int) -> np.ndarray:
     """Which share of each of `count` equal parts of 0…1 lies between `start` and `end`."""
     edges = np.arange(count + 1) / count
     return np.maximum(0, np.minimum(edges[1:], end) - np.maximum(edges[:-1], start)) * count
+
+
+def strongest(activation: np.ndarray) -> int:
+    """Index of the channel whose finite cells have the greatest mean: a good first look."""
+    cells = activation.reshape(-1, activation.shape[-1])
+    finite = np.isfinite(cells)
+    total = np.where(finite, cells, 0).sum(axis=0, dtype=np.float64)
+    means = np.where(finite.any(axis=0), total / np.maximum(finite.sum(axis=0), 1), -np.inf)
+    return int(means.argmax())

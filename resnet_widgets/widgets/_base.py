@@ -110,10 +110,12 @@ class Widget(anywidget.AnyWidget):
                 self.send_state(refused)
 
     def _may_take(self, name: str, value: Any) -> bool:
-        if name not in self.keys or not self.accepts(name, value):
+        if name not in self.keys:
             return False
         trait = self.traits()[name]
         try:
+            if not self.accepts(name, value):
+                return False
             from_json = trait.metadata.get("from_json", self._trait_from_json)
             trait._validate(self, from_json(value, self))
         except Exception:
@@ -185,7 +187,7 @@ def clamp_cursor(value: Any) -> list[float]:
     """`value` made a cursor: `[x0, y0, x1, y1]` within 0…1 and in order, else `[]`."""
     try:
         x0, y0, x1, y1 = (min(1.0, max(0.0, float(v))) for v in value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return []
     return [x0, y0, x1, y1] if x0 < x1 and y0 < y1 else []
 
