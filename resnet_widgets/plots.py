@@ -167,7 +167,7 @@ def _grid(
         bar = figure.colorbar(ScalarMappable(Normalize(*limits), colours), cax=place)
         bar.set_label("activation", fontsize=7)
         place.tick_params(labelsize=7)
-    _caption(figure, caption, "layer" if shared else "channel")
+    _caption(figure, caption, "layer" if shared else "channel", symmetric)
     return figure
 
 
@@ -277,7 +277,7 @@ def _bar_axes(figure: Figure, columns: int, rows: int, size: float) -> Axes:
 def _channel_bar(figure: Figure, place: Axes, colours: Colormap, symmetric: bool = False) -> None:
     bar = figure.colorbar(ScalarMappable(Normalize(0, 1), colours), cax=place)
     if symmetric:
-        bar.set_ticks([0, 0.5, 1], labels=["− its largest", "0", "its largest"])
+        bar.set_ticks([0, 0.5, 1], labels=["− largest", "0", "+ largest"])
     else:
         bar.set_ticks([0, 1], labels=["its lowest", "its highest"])
     bar.ax.tick_params(labelsize=7)
@@ -299,13 +299,15 @@ def _title(figure: Figure, text: str) -> None:
     figure.text(left, 1 - 0.2 / height, text, fontsize=10.5, va="top", parse_math=False)
 
 
-def _caption(figure: Figure, text: str, scale: str) -> None:
+def _caption(figure: Figure, text: str, scale: str, symmetric: bool = False) -> None:
     width, height = figure.get_size_inches()
     ranges = {
-        "channel": "Each map in its own range, given below it.",
-        "layer": "All maps in one range, that of the whole layer.",
+        ("channel", False): "Each map in its own range, given below it.",
+        ("channel", True): "Each map around zero, as far as its largest value either way.",
+        ("layer", False): "All maps in one range, that of the whole layer.",
+        ("layer", True): "All maps around zero, as far as the largest value of the layer.",
     }
-    said = f"{text}.\n{ranges[scale]}"
+    said = f"{text}.\n{ranges[scale, symmetric]}"
     figure.text(_LEFT / width, 0.12 / height, said, fontsize=7.5, parse_math=False)
 
 

@@ -107,6 +107,7 @@ def test_nothing_overlaps_and_nothing_leaves_the_page():
     for figure in (
         plot_channels(StubCache(a=layer()), PHOTO, "a", 1),
         plot_channels(StubCache(a=layer()), PHOTO, "a", 7, scale="layer"),
+        plot_channels(StubCache(a=layer()), PHOTO, "a", symmetric=True),
         plot_channels(StubCache(a=layer()[0, 0]), PHOTO, "a"),
         plot_stages(StubCache(a=layer(), b=layer()), PHOTO),
     ):
@@ -170,8 +171,10 @@ def test_zero_is_the_middle_of_a_symmetric_range():
     # What stands below a map is what is in it.
     assert maps(own)[1].get_xlabel() == "0 … 2"
     bar = own.axes[-1]
-    assert [t.get_text() for t in bar.get_yticklabels()] == ["− its largest", "0", "its largest"]
+    assert [t.get_text() for t in bar.get_yticklabels()] == ["− largest", "0", "+ largest"]
+    assert "Each map around zero" in texts(own)
     one = plot_channels(StubCache(a=array), PHOTO, "a", scale="layer", **options)
+    assert "All maps around zero" in texts(one)
     assert {axes.images[0].get_clim() for axes in maps(one)} == {(-4, 4)}
     assert one.axes[-1].get_ylim() == (-4, 4)
 
