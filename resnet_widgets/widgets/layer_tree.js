@@ -5,18 +5,16 @@ import {
   layersOf,
   linesOf,
   search,
-  typeAhead,
   withParents,
   wordsOf,
 } from "./layers.js";
 import { railPicture } from "./rail_picture.js";
 import { becomeRoot, element, errorLine, onChange, setTrait, throttle } from "./shared.js";
+import { treeKeys } from "./tree_keys.js";
 
 /** @typedef {import("./layers.js").TreeNode} TreeNode */
 /** @typedef {import("./layers.js").Line} Line */
 
-/** Milliseconds after which a typed letter starts a new word. */
-const TYPING = 700;
 /** Height of a line in pixels: no less than a finger needs. */
 const LINE = 24;
 /** Lines that are drawn above and below what can be seen. */
@@ -61,8 +59,6 @@ function render({ model, el, signal, host }) {
   const items = new Map();
   /** @type {WeakMap<Element, TreeNode>} */
   const nodes = new WeakMap();
-  let typed = "";
-  let typedAt = 0;
   // Where the marks say that a layer is: a page without a kernel has some and no others.
   const where = host?.saved ? "in this page" : "in the cache";
 
@@ -353,6 +349,15 @@ function render({ model, el, signal, host }) {
     { signal },
   );
 
+  const act = treeKeys({
+    now: () => ({ places, lines, open, found, root: tree.root }),
+    page: () => Math.floor(list.clientHeight / LINE),
+    goTo,
+    toggle,
+    press,
+    rearrange,
+    clear,
+  });
   list.addEventListener(
     "keydown",
     (event) => {
@@ -363,57 +368,6 @@ function render({ model, el, signal, host }) {
     },
     { signal },
   );
-
-  /**
-   * What a key does on a row of the tree, as in the ARIA pattern for trees.
-   * @param {string} key
-   * @param {TreeNode} node
-   * @returns {boolean}  whether the key meant something
-   */
-  function act(key, node) {
-    const there = seen();
-    const index = there.indexOf(node);
-    const isTyping = performance.now() - typedAt < TYPING && typed !== "";
-    const [place, beside] = [places.get(node), (/** @type {number} */ step) => there[index + step]];
-    const isBeside = (/** @type {TreeNode | undefined} */ other) =>
-      other && places.get(other) === place ? other : undefined;
-    if (key === "ArrowDown") goTo(beside(1));
-    else if (key === "ArrowUp") goTo(beside(-1));
-    else if (key === "PageDown" || key === "PageUp") {
-      const step =
-        (key === "PageDown" ? 1 : -1) * Math.max(1, Math.floor(list.clientHeight / LINE) - 1);
-      const line = lines[Math.max(0, Math.min(lines.length - 1, (place ?? 0) + step))];
-      goTo(line?.nodes[0]);
-    } else if (key === "Home") goTo(there[0]);
-    else if (key === "End") goTo(there[there.length - 1]);
-    else if (key === "ArrowRight") {
-      if (open.has(node)) goTo(beside(1));
-      else if (node.row) goTo(isBeside(beside(1)));
-      else toggle(node);
-    } else if (key === "ArrowLeft") {
-      const before = node.row ? isBeside(beside(-1)) : undefined;
-      if (open.has(node)) toggle(node);
-      else if (before) goTo(before);
-      else if (node.parent !== tree.root) goTo(node.parent ?? undefined);
-    } else if (key === "Enter" || (key === " " && !isTyping)) {
-      if (node.row) goTo(node);
-      else press(node);
-    } else if (key === "*") {
-      for (const sibling of node.parent?.children ?? []) {
-        if (!sibling.row && (!found || found.shown.has(sibling))) open.add(sibling);
-      }
-      rearrange();
-    } else if (key === "Escape" && found) clear();
-    else if (key.length === 1 && key !== "/") {
-      const word = isTyping ? typed + key : key;
-      const next = typeAhead(there, index, word);
-      if (next < 0 && !isTyping) return false;
-      typed = word;
-      typedAt = performance.now();
-      goTo(there[next]);
-    } else return false;
-    return true;
-  }
 
   onChange(model, ["layers"], load, signal);
   // A kernel may say more than a page can draw: each of these lays the page out anew.

@@ -14,7 +14,7 @@ export function vectorBars(model, signal) {
   const chart = barChart();
   const here = element("div", { class: "rw-bars-here" });
   const strip = element("div", { class: "rw-bars-box" }, chart.node, here);
-  const list = element("div", { class: "rw-rows" });
+  const list = element("div");
   const node = element("div", { class: "rw-vector" }, strip, list);
 
   /** @type {import("./frame.js").Frame | null} */
@@ -46,7 +46,7 @@ export function vectorBars(model, signal) {
           "button",
           { type: "button", class: "rw-row", "aria-pressed": String(channel === chosen) },
           element("span", { class: "rw-row-name", text: labels[channel] || `ch ${channel}` }),
-          element("span", { class: "rw-row-track" }, bar),
+          element("span", {}, bar),
           element("span", { text: formatNumber(values[channel]) }),
         );
         row.addEventListener("click", () => setTrait(model, "channel", channel), { signal });

@@ -554,7 +554,8 @@ def test_the_layer_that_is_computed_pulses_unless_motion_is_unwanted(tree):
     for name in (OUT, "conv3_block1", "conv3"):
         assert "being computed" in item(page, name).get_attribute("aria-description")
     page.emulate_media(reduced_motion="reduce")
-    assert pulsing.evaluate_all(names) == ["none"] * 3
+    page.wait_for_function("() => document.getAnimations().length === 0")
+    assert pulsing.count() == 3
     assert pulsing.first.evaluate("d => getComputedStyle(d).boxShadow") != "none"
     set_trait(page, "computing", "")
     assert page.locator(".rw-tree-computing").count() == 0
