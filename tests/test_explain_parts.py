@@ -159,6 +159,11 @@ def test_labelled_photos_are_computed_once_for_each_state_of_the_weights(cache):
     assert cache.info().surveys - cleared.surveys >= 4
 
 
+def test_one_photo_is_read_at_a_time(cache):
+    with pytest.raises(ValueError, match="one image at a time.*batch of 2 images"):
+        explain.early_reading(cache, np.stack([PHOTO, PHOTO]), [(PHOTO, "a"), (PHOTO[::-1], "b")])
+
+
 def test_labelled_photos_keep_what_they_know():
     photos = explain.LabelledPhotos([(PHOTO, "a"), (PHOTO, "b")])
     assert explain.LabelledPhotos(photos) is photos

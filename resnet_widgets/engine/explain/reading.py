@@ -109,7 +109,8 @@ def early_reading(
         A `BlockReading` for each cut of the network that has a map, in order.
 
     Raises:
-        ValueError: If there are fewer than two labels, beside the photo itself.
+        ValueError: If there are fewer than two labels, beside the photo itself, or `image` is a
+            batch.
     """
     photos = LabelledPhotos(photos)
     layers = [p.output for p in cache.graph.pieces if len(cache.graph.find(p.output).shape) == 3]
@@ -165,6 +166,12 @@ def _pairs(photos: Any) -> list[tuple[Any, str]]:
 
 def _pooled(cache: ActivationCache, image: Any, layers: Sequence[str]) -> dict[str, np.ndarray]:
     tensors = cache.activations(image, layers)
+    for tensor in tensors.values():
+        if tensor.ndim != 3:
+            raise ValueError(
+                "`image` must be one photo: early reading takes one image at a time. "
+                f"Received: a batch of {len(tensor)} images"
+            )
     return {path: tensor.mean(axis=(0, 1), dtype=np.float32) for path, tensor in tensors.items()}
 
 
