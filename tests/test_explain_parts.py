@@ -159,6 +159,12 @@ def test_labelled_photos_are_computed_once_for_each_state_of_the_weights(cache):
     assert cache.info().surveys - cleared.surveys >= 4
 
 
+def test_blocks_are_taken_apart_for_one_photo(cache):
+    for ask in (explain.residual_shares, lambda c, p: explain.residual(c, p, "conv3_block2")):
+        with pytest.raises(ValueError, match="one image at a time.*batch of 2 images"):
+            ask(cache, np.stack([PHOTO, PHOTO]))
+
+
 def test_one_photo_is_read_at_a_time(cache):
     with pytest.raises(ValueError, match="one image at a time.*batch of 2 images"):
         explain.early_reading(cache, np.stack([PHOTO, PHOTO]), [(PHOTO, "a"), (PHOTO[::-1], "b")])

@@ -120,7 +120,7 @@ def residual(cache: ActivationCache, image: Any, block: str) -> Residual:
         A `Residual`.
 
     Raises:
-        ValueError: If there is no such block.
+        ValueError: If there is no such block, or `image` is a batch.
     """
     blocks = blocks_of(cache.graph)
     name = block if block in blocks else _block_around(cache.graph, block)
@@ -140,6 +140,11 @@ def _brought(
     shortcut, branch, add, relu = paths
     tensors = cache.activations(image, [shortcut, branch, add])
     s, b, total = (tensors[path].astype(np.float64) for path in (shortcut, branch, add))
+    if total.ndim > len(cache.graph.find(add).shape):
+        raise ValueError(
+            "`image` must be one photo: blocks are taken apart for one image at a time. "
+            f"Received: a batch of {len(total)} images"
+        )
     axes = tuple(range(total.ndim - 1))
     negative = np.minimum(total, 0)
     return Residual(
@@ -167,7 +172,7 @@ def residual_shares(cache: ActivationCache, image: Any) -> list[Residual]:
         A `Residual` for each block; none where the model has none.
 
     Raises:
-        ValueError: If `image` is not a picture.
+        ValueError: If `image` is a batch, or not a picture.
     """
     return [_brought(cache, image, name, paths) for name, paths in blocks_of(cache.graph).items()]
 
