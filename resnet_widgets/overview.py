@@ -67,7 +67,8 @@ def plot_overview(
     stage_side = min(2.3, across) if stages else 0.0
     row_channels = _SMALL + 0.62 if is_map else 0.0
     row_stages = stage_side + 0.75 if stages else 0.0
-    height = 0.75 + _LARGE + 0.55 + row_channels + row_stages + 0.15
+    top = 0.95 if edits else 0.75
+    height = top + _LARGE + 0.55 + row_channels + row_stages + 0.15
     page = _Page(PngFigure(figsize=(_WIDTH, height), dpi=150), height)
 
     about = cache.about
@@ -75,7 +76,6 @@ def plot_overview(
     if edits:
         changes = "; ".join(edit.name for edit in edits)
         page.text(_EDGE, 0.56, f"Edited: {short(changes, 130)}", size=8.5)
-    top = 0.75
     _photo(page.axes(_EDGE, top, _LARGE, _LARGE), image)
     left = _EDGE + _LARGE + _GAP
     if is_map:
