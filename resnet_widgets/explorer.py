@@ -110,8 +110,7 @@ class Explorer(ExplorerState):
         edits: What is changed in the network: `Mute`, `Solo`, `Scale`, `Erase` of
             `resnet_widgets.explain`, in order. All maps and the predictions follow.
         store, tree, map, grid, slider, stages, picker, compare_picker, why: The widgets it is made
-            of. They follow in the page; in the kernel their own `layer`, `channel` or `value` may
-            lag behind.
+            of. What they share with it is to be set here.
     """
 
     _esm = module("../explorer.js")

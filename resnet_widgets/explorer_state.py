@@ -20,6 +20,27 @@ _PAGE_MAY_SET = frozenset(
     | {"_view_count"}
 )
 
+# What the page gives to the parts, and what it is called there: as in `explorer.js`.
+_BOUND = {
+    "layer": {
+        "tree": "selected",
+        "map": "layer",
+        "grid": "layer",
+        "slider": "layer",
+        "stages": "selected",
+        "why": "layer",
+    },
+    "channel": {
+        "map": "channel",
+        "grid": "channel",
+        "slider": "value",
+        "stages": "channel",
+        "why": "channel",
+    },
+    "cursor": dict.fromkeys(("map", "stages", "why"), "cursor"),
+    "region": dict.fromkeys(("map", "stages", "why"), "region"),
+}
+
 
 class ExplorerState(Widget):
     """What an `Explorer` shares with its page and with those who observe it; described there."""
@@ -77,6 +98,14 @@ class ExplorerState(Widget):
         """Whether `layer` can be this: a layer of the model, or none."""
         rows = self.cache.layers if self.cache else ()
         return path == "" or any(row.path == path for row in rows)
+
+    @traitlets.observe(*_BOUND, "photo")
+    def _mirror_in_parts(self, change: Any) -> None:
+        # With the first photo the tree has the layers that a layer was chosen from.
+        name = change["name"] if change["name"] in _BOUND else "layer"
+        for part, trait in _BOUND[name].items():
+            if getattr(self, part) is not None:
+                getattr(self, part).mirror(**{trait: getattr(self, name)})
 
     @traitlets.validate("image", "compare")
     def _load(self, proposal: dict[str, Any]) -> InputImage | None:

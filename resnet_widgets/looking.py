@@ -287,9 +287,17 @@ class Looking:
             photo = dataclasses.replace(photo, image=cache.run(photo.image, edits))
         if not shown.photo:
             # Tracing the whole network takes a second: the way to the first map takes less.
+            asked = shown.layer, shown.channel
             layer = self._first(cache)
             channel = shown.channel or strongest(cache.activation(photo.image, layer))
-            self._show(photo, task, layer=layer, channel=channel)
+            with traits_lock:
+                self._show(photo, task)
+                # What was asked for meanwhile stays, and of another layer nothing is known.
+                if (shown.layer, shown.channel) != asked:
+                    channel = shown.channel
+                if shown.layer != asked[0]:
+                    layer = shown.layer
+                shown.update(layer=layer, channel=channel)
         predictions = cache.predictions(photo.image) or []
         stages = cache.stages(photo.image)
         self._show(photo, task)
@@ -332,7 +340,7 @@ class Looking:
         outputs = cache.graph.stage_outputs or (cache.graph.output,)
         return wanted or outputs[len(outputs) // 2]
 
-    def _show(self, photo: Photo, task: Task, **first_look: Any) -> None:
+    def _show(self, photo: Photo, task: Task) -> None:
         shown = self._shown
         with traits_lock:
             key = self._photos.keep(photo, task, beside=shown.compare_photo)
@@ -342,7 +350,6 @@ class Looking:
                 child.photo = key
             if shown.cache and not shown.stages.layers:
                 shown.stages.layers = list(shown.cache.graph.stage_outputs[-4:])
-            shown.update(**first_look)
 
     def _compare(self, task: Task) -> None:
         """Makes the second photo known to the page; its frames are made when they are wanted."""

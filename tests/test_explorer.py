@@ -10,9 +10,10 @@ import keras
 import numpy as np
 import pytest
 import traitlets
+from stub_comm import StubComm
 
 import resnet_widgets as rw
-from resnet_widgets import serving
+from resnet_widgets import explorer_state, looking, serving
 from resnet_widgets.engine.activations import ActivationCache
 from resnet_widgets.engine.images import ImageError
 from resnet_widgets.widgets._base import Widget
@@ -442,3 +443,48 @@ def test_running_a_cell_again_closes_what_it_made_before(monkeypatch, model):
     assert beside.comm is None
     assert second.comm is not None
     second.close()
+
+
+def test_the_parts_have_in_the_kernel_what_they_have_in_the_page_and_no_word_is_said(make):
+    """A page that was cut off takes over all that the kernel has, from each part by itself."""
+    explorer = make(layer="conv2_block1_out").wait()
+    parts = {n: getattr(explorer, n) for n in ("tree", "map", "grid", "slider", "stages", "why")}
+    comms = {name: StubComm(part) for name, part in parts.items()}
+    box = [0.25, 0.25, 0.5, 0.5]
+    chosen = {"layer": "conv3_block1_out", "channel": 4, "cursor": box, "region": box}
+    StubComm(explorer).page_sets(**chosen)
+    for name, bound in explorer_state._BOUND.items():
+        assert {part: getattr(parts[part], trait) for part, trait in bound.items()} == (
+            dict.fromkeys(bound, chosen[name])
+        )
+        # An echo of theirs would come late, and win over what was chosen since.
+        for part, trait in bound.items():
+            assert parts[part].trait_metadata(trait, "echo_update") is False
+    shared = {name for bound in explorer_state._BOUND.values() for name in bound.values()}
+    assert not any(shared & set(comm.page_has()) for comm in comms.values())
+
+
+def test_a_layer_chosen_before_there_is_a_model_is_that_of_the_tree_as_well(make):
+    explorer = make()
+    explorer.layer = "conv2_block1_out"
+    explorer.wait()
+    assert [explorer.layer, explorer.tree.selected] == ["conv2_block1_out"] * 2
+
+
+@pytest.mark.parametrize("asked", [{"layer": "conv2_block2_out", "channel": 5}, {"channel": 4}])
+def test_what_is_asked_for_during_the_first_look_is_not_taken_back(make, monkeypatch, asked):
+    strongest, looks, is_made = looking.strongest, [], threading.Event()
+
+    def ask_meanwhile(activation):
+        looks.append(activation)
+        assert is_made.wait(LONG)
+        if len(looks) == 1:
+            explorer.update(**asked)
+        return strongest(activation)
+
+    monkeypatch.setattr(looking, "strongest", ask_meanwhile)
+    explorer = make(layer="conv3_block1_out")
+    is_made.set()
+    explorer.wait()
+    shown = {"layer": explorer.layer, "channel": explorer.channel}
+    assert shown == {"layer": "conv3_block1_out"} | asked

@@ -494,3 +494,25 @@ def test_numbers_that_are_too_large_are_refused():
     comm.page_sets(limits=[0, huge], cursor=[0, 0, 1, huge], clip=huge, channel=2)
     assert (widget.limits, widget.cursor, widget.clip, widget.channel) == ([], [], 0, 2)
     assert comm.page_has()["limits"] == []
+
+
+def test_columns_have_in_the_kernel_what_they_have_in_the_page_and_no_word_is_said():
+    viewer = StageViewer(store=FrameStore(print), photo="cat", layers=["a", "b"])
+    comms = [StubComm(child) for child in (*viewer.maps, *viewer.sliders)]
+    box = [0.25, 0.25, 0.5, 0.5]
+    StubComm(viewer).page_sets(channels=[3, 5], cursor=box, outlines=[box], colormap="gray")
+    assert [(m.photo, m.layer, m.channel) for m in viewer.maps] == [
+        ("cat", "a", 3),
+        ("cat", "b", 5),
+    ]
+    assert [(s.photo, s.layer, s.value) for s in viewer.sliders] == [
+        ("cat", "a", 3),
+        ("cat", "b", 5),
+    ]
+    assert [(m.cursor, m.outline, m.colormap) for m in viewer.maps] == [
+        (box, box, "gray"),
+        (box, [], "gray"),
+    ]
+    assert [comm.sent for comm in comms] == [[]] * 4
+    viewer.layers = ["a", "b", "c"]
+    assert [m.layer for m in viewer.maps] == ["a", "b", "c"]

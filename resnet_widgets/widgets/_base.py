@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import re
@@ -152,6 +153,17 @@ class Widget(anywidget.AnyWidget):
         with traits_lock:
             for name, value in traits.items():
                 setattr(self, name, value)
+
+    def mirror(self, **traits: Any) -> None:
+        """Sets traits to what the page gives its own copy of this widget, and sends nothing.
+
+        A page that was cut off takes over all that the kernel has: what was older here would win
+        over what a person chose. A value that does not fit yet is left out.
+        """
+        with traits_lock, self._lock_property(**traits):
+            for name, value in traits.items():
+                with contextlib.suppress(ValueError, traitlets.TraitError):
+                    self.set_trait(name, value)
 
     def report(self, error: BaseException) -> None:
         """Shows `error` in the widget and keeps it on `last_error`."""

@@ -9,12 +9,15 @@ import anywidget
 import traitlets
 
 from ._base import WidgetList, clamp_cursor, clamp_index, module
-from ._coloured import Coloured
+from ._coloured import COLOURS, Coloured
 from .activation_map import ActivationMap
 from .channel_slider import ChannelSlider
 
 _MOST_COLUMNS = 12
 _LONGEST_NAME = 1024
+
+# What all columns have from the viewer, as in `stage_viewer.js`.
+_FOR_ALL = ("photo", *COLOURS, "cursor", "region")
 
 
 class StageViewer(Coloured):
@@ -25,8 +28,7 @@ class StageViewer(Coloured):
     The warm square is the same part of the photo in every column. Where a map has smaller cells it
     covers a block of them, and the number under the map is their mean.
 
-    What a column shows is bound to the traits of the viewer in the page; the traits of the children
-    in `maps` and `sliders` may lag behind in the kernel.
+    What a column shows follows the traits of the viewer: set them here, not in `maps` or `sliders`.
 
     Attributes:
         store: The `FrameStore` to read from.
@@ -62,7 +64,8 @@ class StageViewer(Coloured):
     cursor = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
     region = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
     outlines: traitlets.List[Any] = traitlets.List().tag(sync=True, echo_update=False)
-    selected = traitlets.Unicode("").tag(sync=True)
+    # Echoes of what a container has set anew since would undo that.
+    selected = traitlets.Unicode("").tag(sync=True, echo_update=False)
     channel = traitlets.Int(0).tag(sync=True, echo_update=False)
     maps = WidgetList()
     sliders = WidgetList()
@@ -119,6 +122,15 @@ class StageViewer(Coloured):
             self.channels = self.channels[: len(self.layers)]
         for child in surplus:
             child.close()
+
+    @traitlets.observe("layers", "channels", "outlines", "sliders", *_FOR_ALL)
+    def _mirror_in_columns(self, _change: Any) -> None:
+        shared = {name: getattr(self, name) for name in _FOR_ALL}
+        outlines = [*self.outlines, *[[] for _ in self.layers]]
+        columns = zip(self.maps, self.sliders, self.layers, self.channels, outlines, strict=False)
+        for shown, slider, layer, channel, outline in columns:
+            shown.mirror(**shared, layer=layer, channel=channel, outline=outline)
+            slider.mirror(photo=self.photo, layer=layer, value=channel)
 
     def close(self) -> None:
         """Closes the viewer and the widgets in its columns."""

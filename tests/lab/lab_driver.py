@@ -247,6 +247,23 @@ class Notebook:
         self.page.reload()
         self.wait_until_connected()
 
+    def reconnect(self) -> None:
+        """Loses the line to the kernel and finds it again, as a laptop does that was asleep."""
+        # JupyterLab then asks the kernel for all traits of all widgets, and takes them over.
+        self.page.evaluate(
+            """async () => {
+              const { session } = jupyterapp.shell.currentWidget.context.sessionContext;
+              const answered = new Promise((done) => {
+                session.kernel.anyMessage.connect((_, { msg }) => {
+                  if (msg.content.data?.method === "update_states") setTimeout(done);
+                });
+              });
+              await session.kernel.reconnect();
+              await answered;
+            }"""
+        )
+        self.wait_until_connected()
+
     def restart(self) -> None:
         """Restarts the kernel as the menu does, once it is confirmed; the page stays."""
         self.page.evaluate(

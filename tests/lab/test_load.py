@@ -59,6 +59,30 @@ def test_an_interrupt_ends_the_cell_and_nothing_else(open_notebook):
     assert notebook.evaluate("[explorer.error, explorer.last_error]") == ["", None]
 
 
+def test_a_page_that_was_cut_off_comes_back_to_what_it_showed(open_notebook):
+    """Also to what its parts have from the page alone."""
+    notebook = open_notebook(EXPLORER)
+    notebook.run_all()
+    explorer = ExplorerPage(notebook)
+    explorer.wait_until_shown("conv3_block4_out")
+    notebook.run("explorer.wait()")
+    explorer.slider.focus()
+    for key in ("Home", "ArrowRight", "ArrowRight", "ArrowRight"):
+        explorer.page.keyboard.press(key)
+    chosen = explorer.shown
+    columns = notebook.evaluate("explorer.stages.channels")
+    assert chosen[1] and any(columns), "zeros are what everything would fall back to"
+    asked = "[explorer.layer, explorer.channel, explorer.stages.channels]"
+    notebook.wait_for_value(asked, [*chosen, columns])
+    stages = explorer.root.locator(".rw-stages canvas[data-shown]")
+    stages.nth(3).wait_for()
+    side_by_side = [stage.get_attribute("data-shown") for stage in stages.all()]
+    notebook.reconnect()
+    assert notebook.evaluate(asked) == [*chosen, columns]
+    assert explorer.shown == chosen
+    assert [stage.get_attribute("data-shown") for stage in stages.all()] == side_by_side
+
+
 def test_two_tabs_show_one_explorer(open_notebook):
     """What is done in one page is seen in the other, and both have their own frames."""
     notebook = open_notebook(EXPLORER)
