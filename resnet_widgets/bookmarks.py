@@ -51,7 +51,7 @@ def check_bookmark(entry: Any) -> dict[str, Any]:
         )
     made = {**empty, **entry}
     for key, most in _TEXTS.items():
-        if not isinstance(made[key], str) or len(made[key]) > most:
+        if not isinstance(made[key], str) or len(made[key]) > most or not _is_text(made[key]):
             _refuse(key, f"text of at most {most} characters", made[key])
     if not made["layer"]:
         _refuse("layer", "the path of a layer", made["layer"])
@@ -97,7 +97,7 @@ def from_json(text: str | bytes) -> list[dict[str, Any]]:
     """
     try:
         content = json.loads(text)
-    except ValueError as error:  # of the syntax, or of the encoding
+    except (ValueError, RecursionError) as error:  # of the syntax, the encoding, or the depth
         raise ValueError(f"Bookmarks must be JSON, but this is not: {error}") from None
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ValueError(
@@ -110,6 +110,15 @@ def from_json(text: str | bytes) -> list[dict[str, Any]]:
             f"Update the package to read them. Received: version {content.get('version')!r}"
         )
     return check_bookmarks(content.get("bookmarks"))
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be written to a file: half of an emoji cannot, and would leave it empty."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _box(region: Any) -> list[float]:

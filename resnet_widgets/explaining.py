@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from .engine.worker import Task, Worker
+from .widgets._base import clamp_cursor
 from .widgets.explain_panel import Answer, Say
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class _Asked:
 
     def number(self, name: str, default: int = 0) -> int:
         value = self._options.get(name)
-        return value if isinstance(value, int) else default
+        return value if type(value) is int else default
 
     def channel_of(self, layer: str) -> int:
         count = self.cache.graph.find(layer).shape[-1] or 1
@@ -171,8 +172,9 @@ class _Asked:
 
     def cell_of(self, layer: str) -> tuple[int, int] | None:
         """The cell in the middle of the cursor, or `None`."""
-        cursor, shape = self._options.get("cursor"), self.cache.graph.find(layer).shape
-        if not isinstance(cursor, list) or len(cursor) != 4 or len(shape) != 3:
+        cursor = clamp_cursor(self._options.get("cursor"))
+        shape = self.cache.graph.find(layer).shape
+        if not cursor or len(shape) != 3:
             return None
         height, width = shape[0] or 1, shape[1] or 1
         row, column = (cursor[1] + cursor[3]) / 2 * height, (cursor[0] + cursor[2]) / 2 * width

@@ -25,7 +25,9 @@ class StubComm:
         self._receive = receive
 
     def send(self, data: Any = None, metadata: Any = None, buffers: Any = None) -> None:
-        json.dumps(data, allow_nan=False)  # what a comm cannot send is an error here too
+        # What a comm cannot send is an error here too.
+        text = json.dumps(data, allow_nan=False, ensure_ascii=False)
+        text.encode("utf8", errors="surrogateescape")
         self.sent.append((data, list(buffers or ())))
 
     def close(self, *args: Any, **kwargs: Any) -> None:

@@ -145,3 +145,30 @@ def test_text_that_holds_none_says_what_it_is(text, reason):
 def test_numbers_that_no_page_has_are_refused(change):
     with pytest.raises(ValueError, match=f"`{next(iter(change))}` must be"):
         check_bookmark({**ENTRY, **change})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "</script><!--",
+        "\"'",
+        "__proto__",
+        "\u202e",
+        "a\nb\0c",
+        "x" * 300,
+    ],
+)
+def test_text_that_would_be_markup_is_text(text):
+    entry = {**ENTRY, "photo": text, "layer": text, "note": text}
+    assert from_json(to_json([entry]).encode()) == [entry]
+
+
+def test_half_of_an_emoji_is_refused_before_anything_is_written():
+    with pytest.raises(ValueError, match="`note` must be text"):
+        to_json([{**ENTRY, "note": "\ud83d"}])
+
+
+def test_json_of_any_depth_is_refused_with_a_word():
+    with pytest.raises(ValueError, match="must be JSON"):
+        from_json("[" * 100_000)

@@ -16,6 +16,7 @@ from stub_comm import StubComm
 from test_budget import PHOTOS, tiny_resnet
 
 import resnet_widgets as rw
+from resnet_widgets import explaining
 from resnet_widgets.engine.activations import ActivationCache
 from resnet_widgets.frame import Frame
 from resnet_widgets.widgets import (
@@ -28,6 +29,7 @@ from resnet_widgets.widgets import (
     StageViewer,
 )
 from resnet_widgets.widgets._base import Widget
+from resnet_widgets.widgets.explain_panel import _is_question
 
 LONG = 60  # seconds; reached only by a test that fails
 FRAME = Frame.from_activation(np.random.default_rng(0).random((4, 4, 3)))
@@ -262,3 +264,42 @@ def test_any_message(name, content, buffers):
         finally:
             if name != "Explorer":
                 widget.close()
+
+
+@pytest.mark.parametrize("what", [*explaining._ANSWERS, "bake"])
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_question_has_an_answer_or_a_worded_error(what, data):
+    paths = st.sampled_from([row.path for row in EXPLORER.cache.layers])
+    methods = ["grad-cam", "score-cam", "saliency", "smoothgrad", "integrated", "occlusion"]
+    options = data.draw(
+        st.fixed_dictionaries(
+            {"layer": paths | values},
+            optional={
+                "method": st.sampled_from(methods) | values,
+                "cursor": st.lists(numbers, min_size=4, max_size=4) | values,
+                **dict.fromkeys(("channel", "target", "steps", "seed", "size"), numbers | values),
+            },
+        )
+    )
+    comm = StubComm(EXPLORER.why)
+    answered, send = threading.Event(), comm.send
+
+    def listen(data, **kwargs):
+        send(data, **kwargs)
+        if data.get("content", {}).get("kind") in ("answer", "trouble"):
+            answered.set()
+
+    comm.send = listen
+    question = {"kind": "ask", "id": 1, "what": what, "options": options}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(explaining, "_MOST_STEPS", 2)
+        comm.page_sends(question)
+        if not _is_question(question):
+            assert comm.sent == []
+            return
+        assert answered.wait(LONG)
+    said = [message["content"] for message, _ in comm.sent]
+    # However large a number is, no more than a few steps were made of it.
+    assert len(said) < 40
+    assert said[-1]["kind"] == "answer" or "Received: " in said[-1]["message"], said[-1]
