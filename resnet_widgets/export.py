@@ -265,8 +265,8 @@ def _packed(data: bytes) -> str:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_FILTERED)
     packed = np.frombuffer(packer.compress(data) + packer.flush(), np.uint8)
     bits = np.unpackbits(packed)
-    bits = np.pad(bits, (0, -len(bits) % 7)).reshape(-1, 7)
-    text = (np.packbits(bits, axis=1)[:, 0] >> 1).tobytes().decode("ascii")
+    sevens = np.pad(bits, (0, -len(bits) % 7)).reshape(-1, 7)
+    text = (np.packbits(sevens, axis=1)[:, 0] >> 1).tobytes().decode("ascii")
     return text.translate({ord(letter): ord(letter) + 256 for letter in "\0\r<"})
 
 

@@ -24,7 +24,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 0.15, 0.9, 0.7, 0.2
 
 
 # TrueType in place of matplotlib's Type 3, which journals refuse and editors cannot edit.
-_FONTS = {"pdf.fonttype": 42, "ps.fonttype": 42}
+_FONTS: Any = {"pdf.fonttype": 42, "ps.fonttype": 42}
 _fonts_lock = threading.Lock()
 
 
