@@ -40,7 +40,7 @@ def save_activations(path: Any, cache: Any, image: Any, *, layers: Any = None) -
         lies its activation, float32 `(height, width, channels)` or `(units,)`. `summary.csv` in it
         has for each layer shape, min, max, mean and standard deviation of its finite cells, the
         share of cells that are 0, and the number of those that are not finite. `origin.json` has
-        photo, crop, model and versions.
+        photo, its height and width, crop (left, top, right, bottom, in pixels), model and versions.
 
     Raises:
         ValueError: If there is no such layer, or `image` is not one picture.
