@@ -250,12 +250,14 @@ class Looking:
         if cache is None:
             if "tensorflow" not in sys.modules:
                 task.progress(None, "Loading TensorFlow …")
-            from .engine.activations import ActivationCache
+            # Before the rest of the engine, because it says how to install TensorFlow.
             from .engine.models import load_model
 
             task.progress(None, "Loading the model …")
             model = load_model(self._model, progress=task.progress)
             task.check()
+            from .engine.activations import ActivationCache
+
             cache = ActivationCache(model)
         with traits_lock:
             # Closed meanwhile? Under the lock, so that it cannot be closed half-way.

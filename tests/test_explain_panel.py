@@ -316,6 +316,26 @@ def test_a_picture_grows_and_is_cancelled_half_way(page):
     page.wait("answer", 2)
 
 
+@pytest.mark.parametrize(
+    ("what", "options"), [("rank", {}), ("pixels", {"method": "occlusion"})], ids=["rank", "pixels"]
+)
+def test_a_long_question_is_cancelled_half_way(page, what, options):
+    send, heard = page.comm.send, []
+
+    def cancel_at_once(data, **kwargs):
+        send(data, **kwargs)
+        if data.get("content", {}).get("kind") == "progress":
+            heard.append(data)
+            page.comm.page_sends({"kind": "cancel", "what": what})
+
+    page.comm.send = cancel_at_once
+    page.ask(what, layer="conv2_block1_out", **options)
+    content, _ = page.wait("trouble", 1)
+    assert content["cancelled"] and len(heard) == 1
+    page.ask("photo", number=2)
+    page.wait("answer", 2)
+
+
 def test_trouble_is_answered(page):
     page.ask("cam", layer="avg_pool", method="grad-cam")
     content, _ = page.wait("trouble", 1)

@@ -704,6 +704,21 @@ def test_without_tensorflow_the_message_says_how_to_get_it(missing):
     assert "pip install tensorflow" in result.stderr.splitlines()[-1]
 
 
+def test_without_tensorflow_the_explorer_says_how_to_get_it():
+    script = (
+        "import sys, threading; sys.modules['tensorflow'] = None\n"
+        "import numpy as np, resnet_widgets as rw\n"
+        "explorer = rw.explore(np.zeros((9, 9, 3), np.uint8), 'mini')\n"
+        "said = threading.Event()\n"
+        "explorer.observe(lambda change: said.set(), 'error')\n"
+        "assert explorer.error or said.wait(60)\n"
+        "print(explorer.error)"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "pip install tensorflow" in result.stdout
+
+
 # ------------------------------------------------------------------------------------ describe
 APPS = keras.applications
 SMALL = {"weights": None, "include_top": False, "input_shape": (64, 64, 3)}
