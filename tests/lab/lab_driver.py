@@ -157,8 +157,8 @@ class Notebook:
         self.wait_until_connected()
 
     def wait_until_connected(self) -> None:
-        self.page.wait_for_function("() => window.jupyterapp")
-        self.page.evaluate("() => jupyterapp.restored.then(() => true)")
+        # A second tab is sent on to a workspace of its own meanwhile; a waiting function goes along.
+        self.page.wait_for_function("() => window.jupyterapp?.restored.then(() => true)")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
         self.page.wait_for_function(
             "() => jupyterapp.shell.currentWidget?.context?.sessionContext"
