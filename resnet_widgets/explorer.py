@@ -192,6 +192,10 @@ class Explorer(ExplorerState):
 
     def close(self) -> None:
         """Ends the background work and closes all widgets; the cache goes with its last user."""
+        if self.comm is None:
+            # ipywidgets closes once more when Python collects what is closed. That can be in any
+            # thread, whatever locks it holds, so it must not wait for one.
+            return
         self._jobs.worker.close()
         self._explainer.close()
         self._still.close()

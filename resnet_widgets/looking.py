@@ -140,8 +140,10 @@ class Looking:
 
     def is_done(self) -> bool:
         """Whether all that was asked for last is there."""
+        # Outside the lock: the cache has one of its own.
+        is_seen = self._is_seen()
         with traits_lock:
-            return self._compared is self._shown.compare and self._is_seen()
+            return is_seen and self._compared is self._shown.compare
 
     def wait(self, timeout: float) -> None:
         """Waits until `is_done`, or until it is known that it will not be; see `Explorer.wait`."""

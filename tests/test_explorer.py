@@ -16,7 +16,7 @@ import resnet_widgets as rw
 from resnet_widgets import explorer_state, looking, serving
 from resnet_widgets.engine.activations import ActivationCache
 from resnet_widgets.engine.images import ImageError
-from resnet_widgets.widgets._base import Widget
+from resnet_widgets.widgets._base import Widget, traits_lock
 
 LONG = 30  # seconds; reached only by a test that fails
 PHOTO = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
@@ -400,6 +400,17 @@ def test_closing_gives_everything_back(make, model):
     assert cache() is None
     assert original() is None
     assert all(child.comm is None for child in children)
+
+
+def test_what_is_closed_waits_for_no_lock_when_it_is_collected(make, model):
+    # Python may collect it in a thread that holds what the owner of the lock waits for.
+    explorer = make(PHOTO, model)
+    explorer.close()
+    collecting = threading.Thread(target=explorer.__del__, daemon=True)
+    with traits_lock:
+        collecting.start()
+        collecting.join(20)
+        assert not collecting.is_alive()
 
 
 def test_closing_while_the_model_loads_leaves_nothing(make, monkeypatch, model):
