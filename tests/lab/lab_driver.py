@@ -157,7 +157,7 @@ class Notebook:
         self.wait_until_connected()
 
     def wait_until_connected(self) -> None:
-        # A second tab is sent on to a workspace of its own meanwhile; a waiting function goes along.
+        # A second tab is sent on to a workspace of its own: a waiting function goes along.
         self.page.wait_for_function("() => window.jupyterapp?.restored.then(() => true)")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
         self.page.wait_for_function(
