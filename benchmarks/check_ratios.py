@@ -19,7 +19,7 @@ BOUNDS = (
     ("activations", "forward", 2.2),
     ("everything", "forward", 4.0),
     ("another layer", "usual way", 1 / 10),
-    ("cached", "usual way", 1 / 200),
+    ("cached", "usual way", 1 / 100),
 )
 
 
