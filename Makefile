@@ -66,6 +66,6 @@ clean:
 	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip --disable-pip-version-check install "pip>=25.1"
 	.venv-oldest/bin/python -m pip install --constraint constraints-oldest.txt --group runtime-cpu \
-	  hypothesis nbclient nbformat "pytest>=8.4" "scikit-image>=0.24" "tf-keras-vis>=0.8.7"
+	  hypothesis nbclient nbformat "pytest>=9.2" "scikit-image>=0.24" "tf-keras-vis>=0.8.7"
 	.venv-oldest/bin/python -m pip install --no-deps --editable .
 	touch $@

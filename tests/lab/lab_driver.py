@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import os
@@ -208,11 +209,12 @@ class Notebook:
               const reply = await kernel.requestExecute(request).done;
               return reply.content.user_expressions.value;
             }""",
-            f"__import__('IPython').display.JSON({{'value': {expression}}})",
+            # As text: of a reply that JSON has no words for, the page would never hear.
+            f"__import__('json').dumps({expression})",
         )
         if reply["status"] != "ok":
             raise RuntimeError(f"{reply['ename']}: {reply['evalue']}")
-        return reply["data"]["application/json"]["value"]
+        return json.loads(ast.literal_eval(reply["data"]["text/plain"]))
 
     def wait_for_value(self, expression: str, value: Any, seconds: float = 30) -> None:
         """Asks the kernel until a Python expression has this value."""

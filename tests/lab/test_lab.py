@@ -172,7 +172,7 @@ def test_why(open_notebook):
     )
 
     page.get_by_role("button", name="Mute", exact=True).click()
-    notebook.wait_for_value("explorer.edits", [])
+    notebook.wait_for_value("len(explorer.edits)", 0)
     page.get_by_role("tab", name="CAM").click()
     page.get_by_text("512 of 512 channels").wait_for()
     assert notebook.evaluate("explorer.why.error") == ""
