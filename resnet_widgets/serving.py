@@ -51,18 +51,20 @@ class Serving:
         return self._worker.submit(lambda task: self._compute(image, path))
 
     def trace_ahead(self, image: InputImage | EditedRun) -> None:
-        """Runs each piece once, whenever nothing else is asked for.
+        """Traces the network and its pieces, whenever nothing else is asked for.
 
-        The first run of a piece is its slowest, by ten times. The newest request runs first, so
-        whatever the page wants comes before these.
+        The newest request runs first, so whatever the page wants comes before these.
         """
-        assert self._shown.cache is not None
+        cache = self._shown.cache
+        assert cache is not None
 
-        def first_run(path: str) -> None:
-            self._worker.submit(lambda task: self._compute(image, path))
+        def trace(index: int | None) -> None:
+            self._worker.submit(lambda task: cache.trace_piece(image, index))
 
-        for piece in reversed(self._shown.cache.graph.pieces):
-            first_run(piece.paths[0])
+        self._worker.submit(lambda task: self.show_memory(), kind="memory")
+        trace(None)
+        for piece in reversed(cache.graph.pieces):
+            trace(piece.index)
 
     def show_memory(self) -> None:
         """Tells the page what is cached, and how full the cache is."""

@@ -127,15 +127,43 @@ def test_a_survey_hands_out_no_more_than_it_must(cache, expected):
     assert not cache.cached(PHOTO) & convolutions
 
 
-def test_nothing_is_traced_twice(cache, monkeypatch):
+@pytest.fixture
+def runs(cache, monkeypatch):
+    """What runs layer by layer in Python, because it is new or being traced."""
     runs = []
     run = cache.graph.run
-    monkeypatch.setattr(cache.graph, "run", lambda *a: runs.append(a) or run(*a))
-    for photo in (PHOTO, OTHER, PHOTO[::-1]):
+    monkeypatch.setattr(cache.graph, "run", lambda *a: runs.append(a[0]) or run(*a))
+    return runs
+
+
+def test_what_is_asked_for_again_is_traced_once(cache, runs):
+    counts = []
+    for photo in (PHOTO, OTHER, PHOTO[::-1], OTHER[::-1]):
         cache.predictions(photo)
         cache.activation(photo, "conv3_block1_1_conv")
-        cache.activation(np.stack([photo, photo]), "conv3_block1_1_conv")
-    assert len(runs) == 1 + 1 + 4  # the survey, one piece, and four more on the way of a batch
+        counts.append(len(runs))
+    pieces = len(cache.graph.pieces)
+    assert counts == [pieces + 1, pieces + 1 + 2, pieces + 1 + 2, pieces + 1 + 2]
+
+
+def test_traced_or_not_the_numbers_are_the_same(cache, expected):
+    for asked in (["conv3_block1_1_conv"], list(expected)):
+        for _ in range(2):
+            cache.clear()
+            for path, found in cache.activations(PHOTO, asked).items():
+                assert_equal_to_keras(found, expected[path][0])
+
+
+def test_tracing_ahead_is_done_once_and_keeps_what_it_computes(cache, runs):
+    for _ in range(2):
+        cache.trace_piece(PHOTO, 3)
+        cache.trace_piece(PHOTO, None)
+    # The pieces before it ran as they are.
+    assert len(runs) == 3 + 1 + 1
+    assert set(cache.graph.pieces[3].paths) <= cache.cached(PHOTO)
+    before = len(runs)
+    cache.predictions(OTHER)
+    assert len(runs) == before
 
 
 def test_counters(cache):

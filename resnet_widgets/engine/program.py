@@ -28,27 +28,46 @@ def can_trace(graph: LayerGraph, paths: Iterable[str]) -> bool:
 
 
 class Program:
-    """The traced functions for one shape of input, made when first called."""
+    """The functions for one shape of input.
+
+    What is called for the first time runs as it is: to trace it takes three times as long. What is
+    called again is traced, and runs in a tenth of the time from then on.
+    """
 
     def __init__(self, graph: LayerGraph) -> None:
         self._graph = graph
+        # What was called once is `None`.
         self._functions: dict[object, Any] = {}
         # For what is edited or explained, and what comes after it: the last few, the oldest first.
         self._of_edits: OrderedDict[object, Any] = OrderedDict()
 
-    def survey(self, tensor: tf.Tensor, outputs: str) -> dict[str, tf.Tensor]:
+    def survey(
+        self, tensor: tf.Tensor, outputs: str, *, traced: bool = False
+    ) -> dict[str, tf.Tensor]:
         """Runs the whole network; returns the outputs of all `"pieces"`, or besides them those of
-        all `"activations"` or of all `"layers"`."""
+        all `"activations"` or of all `"layers"`. With `traced` it is traced at once."""
         pieces = self._graph.pieces
         paths = [path for piece in pieces for path in piece.paths]
         ends = {piece.output for piece in pieces}
         kept = {"pieces": ends, "activations": ends | self._graph.activations, "layers": {*paths}}
         wanted = [path for path in paths if path in kept[outputs]]
-        return self._call(("survey", outputs), paths, pieces[0].source, wanted, tensor)
+        key = ("survey", outputs)
+        if not traced and self._is_new(key):
+            return self._survey_untraced(tensor, kept[outputs])
+        return self._call(key, paths, pieces[0].source, wanted, tensor)
 
-    def piece(self, piece: Piece, tensor: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Runs one piece; returns the outputs of all its layers."""
+    def piece(
+        self, piece: Piece, tensor: tf.Tensor, *, traced: bool = False
+    ) -> dict[str, tf.Tensor]:
+        """Runs one piece; returns the outputs of all its layers. As `survey` otherwise."""
+        if not traced and self._is_new(piece.index):
+            return self._graph.run(piece.paths, piece.source, tensor, piece.paths)
         return self._call(piece.index, piece.paths, piece.source, piece.paths, tensor)
+
+    def is_traced(self, piece: Piece | None) -> bool:
+        """Whether a piece, or the survey of all pieces, will run at its full speed."""
+        key = ("survey", "pieces") if piece is None else piece.index
+        return self._functions.get(key) is not None
 
     def segment(self, pieces: Sequence[Piece], tensor: tf.Tensor) -> dict[str, tf.Tensor]:
         """Runs neighbouring pieces as one; returns their outputs."""
@@ -145,9 +164,25 @@ class Program:
     def _call(
         self, key: object, paths: Iterable[str], source: str, wanted: Iterable[str], x: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        if key not in self._functions:
-            self._functions[key] = self._concrete(paths, source, wanted, x)
-        return self._functions[key](x)
+        function = self._functions.get(key)
+        if function is None:
+            function = self._functions[key] = self._concrete(paths, source, wanted, x)
+        return function(x)
+
+    def _is_new(self, key: object) -> bool:
+        """Whether this is the first call of `key`."""
+        is_new = key not in self._functions
+        self._functions.setdefault(key, None)
+        return is_new
+
+    def _survey_untraced(self, tensor: tf.Tensor, kept: set[str]) -> dict[str, tf.Tensor]:
+        # Piece by piece, so that what is not kept goes early.
+        found = {self._graph.pieces[0].source: tensor}
+        for piece in self._graph.pieces:
+            wanted = [path for path in piece.paths if path in kept]
+            found |= self._graph.run(piece.paths, piece.source, found[piece.source], wanted)
+        del found[self._graph.pieces[0].source]
+        return found
 
     def _concrete(
         self, paths: Iterable[str], source: str, wanted: Iterable[str], x: tf.Tensor

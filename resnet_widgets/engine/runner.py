@@ -110,6 +110,24 @@ class Runner:
             self._check_open()
             return self._program(photo).gradient(path, x, rest, paths, masks, head, target)
 
+    def trace(self, photo: ModelInput, piece: Piece | None) -> None:
+        """Traces a piece, or with `None` the whole network, and runs it once, for later photos."""
+        base = photo.base if isinstance(photo, EditedInput) else photo
+        with self._computing:
+            self._check_open()
+            self._generation = self._store.generation
+            program = self._program(base)
+            if program.is_traced(piece):
+                return
+            if piece is None or not piece.index:
+                tensor = base.tensor()
+            else:
+                tensor = self._known(base, {piece.source})[piece.source]
+            if piece is None:
+                program.survey(tensor, "pieces", traced=True)
+            else:
+                self._keep(base, program.piece(piece, tensor, traced=True))
+
     def _compute(self, photo: ModelInput, missing: set[str]) -> dict[str, tf.Tensor]:
         """Runs what is needed for the layers `missing`, keeps what there is room for."""
         if not missing:
