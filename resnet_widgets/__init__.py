@@ -93,12 +93,21 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "explain":
-        return importlib.import_module(".explain", __name__)
+        return _module(".explain")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name], __name__), name)
+    value = getattr(_module(_HOMES[name]), name)
     globals()[name] = value
     return value
+
+
+def _module(name: str) -> Any:
+    try:
+        return importlib.import_module(name, __name__)
+    except ImportError:
+        # Where Keras or TensorFlow is missing, this one says how to install them.
+        importlib.import_module(".engine.models", __name__)
+        raise
 
 
 def __dir__() -> list[str]:

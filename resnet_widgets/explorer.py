@@ -31,7 +31,7 @@ from .widgets import (
     LayerTree,
     StageViewer,
 )
-from .widgets._base import module, traits_lock
+from .widgets._base import module, one_line, traits_lock
 from .widgets._coloured import COLOURS
 
 if TYPE_CHECKING:
@@ -169,12 +169,9 @@ class Explorer(ExplorerState):
         self.image = image
         self._looking.start()
 
-    def __repr__(self) -> str:
-        # What a saved notebook shows where the widget cannot live.
+    def _shows(self) -> str:
         name = self.image.source if self.image is not None else "no photo"
-        return (
-            f"Explorer of {name}, {self.layer or 'no layer yet'}. Run the cell to bring it to life."
-        )
+        return f"{one_line(name, 32)}, {self.layer or 'no layer yet'}"
 
     def _ipython_display_(self) -> None:
         self._still.display(super()._repr_mimebundle_())

@@ -10,7 +10,7 @@ import traitlets
 from . import bookmarks
 from .engine.edits import masks_of
 from .engine.images import InputImage, load_image
-from .widgets._base import Widget, clamp_cursor, clamp_index, finite
+from .widgets._base import Widget, clamp_cursor, clamp_index
 
 if TYPE_CHECKING:
     from .engine.activations import ActivationCache
@@ -62,9 +62,7 @@ class ExplorerState(Widget):
     picture = traitlets.Dict().tag(sync=True)
     compare_photo = traitlets.Unicode("").tag(sync=True)
     compare_picture = traitlets.Dict().tag(sync=True)
-    predictions: traitlets.List[Any] = traitlets.List().tag(
-        sync=True, to_json=lambda value, _: finite(value)
-    )
+    predictions: traitlets.List[Any] = traitlets.List().tag(sync=True)
     about = traitlets.Dict().tag(sync=True)
     memory = traitlets.Dict().tag(sync=True)
     status = traitlets.Unicode("").tag(sync=True)

@@ -23,7 +23,7 @@ from .engine.activations import ActivationCache
 from .engine.choice import choose_layers
 from .files import replacing
 from .frame import Frame
-from .widgets._base import finite, traits_lock
+from .widgets._base import sendable, traits_lock
 
 _HERE = Path(__file__).parent
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[\w./]+\.js)";\n', re.MULTILINE)
@@ -235,7 +235,7 @@ def _hash(text: str) -> str:
 
 def _json(value: Any) -> str:
     """JSON that stays inside its element, whatever is in its strings."""
-    text = json.dumps(finite(value), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(sendable(value), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 

@@ -72,7 +72,7 @@ def plot_overview(
     page = _Page(PngFigure(figsize=(_WIDTH, height), dpi=150), height)
 
     about = cache.about
-    page.text(_EDGE, 0.34, f"{short(image.source)} through {about.title}", size=12)
+    page.text(_EDGE, 0.34, f"{short(image.source)} through {short(about.title, 40)}", size=12)
     if edits:
         changes = "; ".join(edit.name for edit in edits)
         page.text(_EDGE, 0.56, f"Edited: {short(changes, 130)}", size=8.5)
@@ -84,7 +84,7 @@ def plot_overview(
         said = draw_map(axes, values[..., channel], colours, limits)
         _label(
             axes,
-            f"{layer}, channel {channel} of {values.shape[-1]}",
+            f"{short(layer, 40)}, channel {channel} of {values.shape[-1]}",
             f"{said}, {_zeros(values, channel)}",
         )
         _colour_bar(page, left + _LARGE + 0.08, top, values[..., channel], limits, colours)
@@ -93,7 +93,7 @@ def plot_overview(
         best = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable")[:8]
         axes = page.axes(left + 1.2, top, _LARGE - 1.2, _LARGE)
         _bars(axes, [(names[unit], float(values[unit])) for unit in best], number)
-        _label(axes, f"{layer}, the {len(best)} highest of {len(values)}", "")
+        _label(axes, f"{short(layer, 40)}, the {len(best)} highest of {len(values)}", "")
     predictions = cache.predictions(run)
     if predictions:
         wide = _WIDTH - _EDGE - left - _LARGE
@@ -107,7 +107,8 @@ def plot_overview(
 
     if is_map:
         order = np.argsort(-np.nan_to_num(strength_of(values), nan=-np.inf), kind="stable")
-        page.text(_EDGE, top, f"Strongest channels of {layer}, {shape_of(values)}", size=9)
+        said = f"Strongest channels of {short(layer, 40)}, {shape_of(values)}"
+        page.text(_EDGE, top, said, size=9)
         step = (_WIDTH - 2 * _EDGE - _SMALL) / (_CHANNELS - 1)
         for position, one in enumerate(order[:_CHANNELS]):
             axes = page.axes(_EDGE + position * step, top + 0.12, _SMALL, _SMALL)
@@ -126,7 +127,7 @@ def plot_overview(
                 continue
             one = min(one, plane.shape[-1] - 1)
             said = draw_map(axes, plane[..., one], colours, None)
-            _below(axes, f"{path}  {shape_of(plane)}\nch {one}: {said}")
+            _below(axes, f"{short(path)}  {shape_of(plane)}\nch {one}: {said}")
     return page.figure
 
 

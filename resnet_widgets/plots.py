@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from resnet_widgets.engine.images import load_image
 
@@ -97,7 +98,7 @@ def plot_channels(
         channels = np.argsort(-strength, kind="stable")[:n]
     else:
         channels = np.arange(values.shape[-1])[:n]
-    title = f"{layer}, {shape_of(values)}"
+    title = f"{short(layer, 40)}, {shape_of(values)}"
     which = {"index": "First", "strength": "Strongest"}[order]
     caption = f"{which} {len(channels)} of {values.shape[-1]} channels, {_network(cache)}"
     if values.ndim == 1:
@@ -134,7 +135,7 @@ def plot_stages(cache: Any, image: Any, *, cmap: str | Colormap = "viridis") -> 
         channel = int(strength.argmax())
         axes = _panel(figure, column, columns, _STAGE)
         said = draw_map(axes, values[..., channel], colours, None)
-        _label(axes, f"{path}\n{shape_of(values)}", f"ch {channel}: {said}")
+        _label(axes, f"{short(path, 40)}\n{shape_of(values)}", f"ch {channel}: {said}")
     _title(figure, f"{_network(cache)}: one channel of each stage")
     _channel_bar(figure, _bar_axes(figure, columns, 1, _STAGE), colours)
     _caption(figure, "Strongest channel of each stage (highest mean)", "channel")
@@ -321,7 +322,19 @@ def strength_of(values: np.ndarray) -> np.ndarray:
 
 
 def short(name: str, most: int = 27) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    """A name of somebody else's as a figure can show it: cut, and � for what no font has.
+
+    Of a letter without a glyph matplotlib warns, in the middle of a notebook.
+    """
+    families = matplotlib.rcParams["font.family"]
+    fonts = [get_font(findfont(FontProperties(family=[family]))) for family in families]
+
+    def is_drawable(letter: str) -> bool:
+        code = ord(letter)
+        return letter.isprintable() and any(font.get_char_index(code) for font in fonts)
+
+    name = name if len(name) <= most else f"{name[: most - 1]}…"
+    return "".join(letter if is_drawable(letter) else "�" for letter in name)
 
 
 def shape_of(values: np.ndarray) -> str:

@@ -13,12 +13,14 @@ class StubComm:
 
     Attributes:
         sent: Messages from the kernel, `(data, buffers)`, oldest first.
+        refused: What no comm could have sent. ipywidgets only prints such errors.
     """
 
     comm_id = "stub"
 
     def __init__(self, widget: ipywidgets.Widget) -> None:
         self.sent: list[tuple[dict[str, Any], list[Any]]] = []
+        self.refused: list[Any] = []
         widget.comm = self
 
     def on_msg(self, receive: Any) -> None:
@@ -26,8 +28,11 @@ class StubComm:
 
     def send(self, data: Any = None, metadata: Any = None, buffers: Any = None) -> None:
         # What a comm cannot send is an error here too.
-        text = json.dumps(data, allow_nan=False, ensure_ascii=False)
-        text.encode("utf8", errors="surrogateescape")
+        try:
+            json.dumps(data, allow_nan=False, ensure_ascii=False).encode()
+        except (TypeError, ValueError):
+            self.refused.append(data)
+            raise
         self.sent.append((data, list(buffers or ())))
 
     def close(self, *args: Any, **kwargs: Any) -> None:

@@ -1,5 +1,6 @@
 """The explorer without a page: what it does in the background, what a page may do to it."""
 
+import dataclasses
 import sys
 import threading
 import weakref
@@ -438,6 +439,9 @@ def test_what_a_saved_notebook_says(make):
     explorer = done(make())
     assert "conv2_block2_out" in repr(explorer)
     assert "Run the cell" in explorer._repr_mimebundle_()[0]["text/plain"]
+    explorer.image = dataclasses.replace(done(explorer).image, source="x" * 300)
+    text = explorer._repr_mimebundle_()[0]["text/plain"]
+    assert text.endswith(f"…, {explorer.layer}. Run the cell to bring it to life.")
 
 
 def test_running_a_cell_again_closes_what_it_made_before(monkeypatch, model):

@@ -269,6 +269,22 @@ def test_nothing_is_loaded_from_the_web(url):
         load_image(url)
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"caf\xe9.png", "caf.png"),  # no UTF-8: Python makes half a letter of it
+        ("two\nlines\t\x1b[31m.png", "twolines[31m.png"),
+        ("\u202egnp.png", "gnp.png"),
+        ("\x01", "picture"),
+        ("猫 🐈.png", "猫 🐈.png"),
+    ],
+)
+def test_names_lose_what_cannot_be_printed(name, shown, tmp_path):
+    path = tmp_path / os.fsdecode(name)
+    path.write_bytes(encoded(flat((1, 2, 3))))
+    assert load_image(path).source == shown
+
+
 @pytest.mark.parametrize("source", [None, 3, [[1, 2], [3, 4]], {"a": 1}, object()])
 def test_other_objects(source):
     with pytest.raises(ImageError, match=r"`source` should be a path.*of type"):

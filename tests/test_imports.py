@@ -99,3 +99,24 @@ def test_importing_loads_only_what_is_needed(module, unwanted):
         [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True
     )
     assert result.stdout.split() == []
+
+
+@pytest.mark.parametrize("missing", ["keras", "tensorflow"])
+def test_every_name_that_needs_a_package_says_how_to_get_it(missing):
+    script = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "import resnet_widgets as rw\n"
+        "for name in rw.__all__:\n"
+        "    try:\n"
+        "        getattr(rw, name)\n"
+        "    except ImportError as error:\n"
+        "        print(name, error)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True
+    )
+    lines = result.stdout.splitlines()
+    names = {line.split()[0] for line in lines}
+    assert {"ActivationCache", "LayerInfo", "explain", "load_model", "save_activations"} <= names
+    assert {"explore", "load_image", "Frame", "ActivationMap"}.isdisjoint(names)
+    assert [line for line in lines if "pip install tensorflow" not in line] == []

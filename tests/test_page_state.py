@@ -10,7 +10,7 @@ import threading
 import ipywidgets
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from stub_comm import StubComm
 from test_budget import PHOTOS, tiny_resnet
@@ -32,6 +32,7 @@ from resnet_widgets.widgets._base import Widget
 from resnet_widgets.widgets.explain_panel import _is_question
 
 LONG = 60  # seconds; reached only by a test that fails
+HALF = "\ud83d"  # of an emoji: JSON can have it, UTF-8 cannot, so it cannot be sent back
 FRAME = Frame.from_activation(np.random.default_rng(0).random((4, 4, 3)))
 ROWS = [{"path": name, "stage": "conv1", "shape": (4, 4, 3)} for name in ("first", "second")]
 
@@ -66,9 +67,12 @@ texts = st.one_of(
             "IPY_MODEL_0",
             "anywidget:0",
             "x" * 5000,
+            HALF,
+            "\udfff",
+            "first\udc80",
         ]
     ),
-    st.text(max_size=20),
+    st.text(st.characters(codec=None), max_size=20),
 )
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), numbers, texts),
@@ -222,6 +226,9 @@ def still_works(name, widget, comm):
 @pytest.mark.parametrize(("name", "trait"), SYNCED, ids=lambda value: value)
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(value=values)
+@example(value=HALF)
+@example(value=[HALF])
+@example(value={HALF: [{"layer": HALF}]})
 def test_any_trait_set_to_any_value(name, trait, value):
     with pytest.MonkeyPatch.context() as patch:
         watch = Watch(patch)
@@ -236,7 +243,7 @@ def test_any_trait_set_to_any_value(name, trait, value):
             if name != "StageViewer":
                 assert len(ipywidgets.widgets.widget._instances) == children
             assert (widget._esm, widget._css) == code
-            assert watch.opened == []
+            assert watch.opened == comm.refused == []
             # What the page sends may be kept, but must not be multiplied.
             assert sizes(widget) <= before + 60
             still_works(name, widget, comm)
@@ -248,6 +255,13 @@ def test_any_trait_set_to_any_value(name, trait, value):
 @pytest.mark.parametrize("name", WIDGETS)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(content=messages, buffers=buffers)
+@example(content=HALF, buffers=[])
+@example(content={"kind": "want", "id": 1, "photo": HALF, "layer": HALF}, buffers=[])
+@example(content={"kind": "sample", "name": HALF}, buffers=[])
+@example(content={"kind": "photo", "name": HALF, "note": HALF}, buffers=[b"data"])
+@example(content={"kind": "show", "photo": HALF, "name": HALF}, buffers=[])
+@example(content={"kind": "ask", "id": HALF, "what": HALF, "options": {}}, buffers=[])
+@example(content={"kind": "ask", "id": 1, "what": "kernel", "options": {"layer": HALF}}, buffers=[])
 def test_any_message(name, content, buffers):
     with pytest.MonkeyPatch.context() as patch:
         watch = Watch(patch)
@@ -257,7 +271,7 @@ def test_any_message(name, content, buffers):
             comm.page_sends(content, buffers)
             if name == "Explorer":
                 settle(widget)
-            assert watch.opened == []
+            assert watch.opened == comm.refused == []
             assert sizes(widget) <= before + 60
             assert len(comm.sent) < 20
             still_works(name, widget, comm)

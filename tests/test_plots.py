@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import subprocess
 import sys
 import threading
+import warnings
 from types import SimpleNamespace
 
 import matplotlib
@@ -16,6 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from resnet_widgets import plots
+from resnet_widgets.engine.images import load_image
 from resnet_widgets.plots import plot_channels, plot_stages
 
 RNG = np.random.default_rng(0)
@@ -327,6 +330,22 @@ def test_names_are_text_and_never_formulas():
     figure = plot_stages(StubCache(**{name: layer()}), file)
     figure.savefig(io.BytesIO())
     assert maps(figure)[0].get_title().startswith(file.name)
+
+
+@pytest.mark.parametrize(
+    "odd", ["\n", "\t", "\x1b[31m", "\0", "\u202e", "\ud83d", "\u3042"], ids=ascii
+)
+def test_letters_that_no_font_has_are_drawn_as_a_sign(odd):
+    """Warnings about glyphs would stand in the notebook, and half an emoji is none to draw."""
+    name = f"conv{odd}1"
+    cache = StubCache(**{name: layer()})
+    cache.about = SimpleNamespace(title=name)
+    photo = dataclasses.replace(load_image(PHOTO), source=name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for figure in (plot_channels(cache, photo, name, 1), plot_stages(cache, photo)):
+            figure.savefig(io.BytesIO())
+    assert maps(figure)[0].get_title().splitlines()[0] == f"conv�{odd[1:]}1"
 
 
 def test_a_long_name_is_cut():

@@ -488,6 +488,24 @@ def test_a_saved_notebook_says_what_was_in_a_widget():
     assert repr(ChannelSlider(count=4)) == f"ChannelSlider. {invitation}"
 
 
+@pytest.mark.parametrize("layer", ["a\nb\x1b[31m\u202e", "half \ud83d", "x" * 3000], ids=ascii)
+def test_what_a_saved_notebook_says_is_one_whole_line(layer):
+    shown = ActivationMap(store=make_store()[0], layer=layer, channel=3)
+    text = shown._repr_mimebundle_()[0]["text/plain"]
+    assert text.startswith(f"ActivationMap of {layer[0]}")
+    assert text.endswith(". Run the cell to bring it to life.")
+    assert text.isprintable()
+
+
+def test_half_an_emoji_and_nan_from_the_kernel_reach_the_page():
+    widget = ActivationMap(store=make_store()[0])
+    comm = StubComm(widget)
+    widget.error = "half \ud83d, whole \ud83d\ude00"
+    assert comm.page_has()["error"] == "half �, whole 😀"
+    widget.send({"\ud83d": ["\ud83d", float("nan"), float("inf"), 0.5]})
+    assert comm.sent[-1][0]["content"] == {"�": ["�", None, None, 0.5]}
+
+
 def test_numbers_that_are_too_large_are_refused():
     widget = ActivationMap(store=make_store()[0])
     comm = StubComm(widget)

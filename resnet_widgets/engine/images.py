@@ -116,6 +116,8 @@ def load_image(source: Any, size: tuple[int, int] = (224, 224)) -> InputImage:
         return source.fit(size)
     notes: list[str] = []
     name, original = _read(source, notes)
+    # It is shown in many places; a file may be called anything, half an emoji or two lines.
+    name = "".join(letter for letter in name if letter.isprintable()) or "picture"
     return _fit(name, _frozen(original), size, tuple(notes))
 
 

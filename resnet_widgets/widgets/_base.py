@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
+import json
 import re
 import threading
 from collections.abc import Mapping
@@ -86,8 +87,8 @@ class Widget(anywidget.AnyWidget):
     def __repr__(self) -> str:
         if self._view_name is None:
             return object.__repr__(self)
-        # What a saved notebook shows where the widget cannot live.
-        shows = self._shows()
+        # What a saved notebook shows where the widget cannot live; Jupyter cuts it at 110 letters.
+        shows = one_line(self._shows(), 56)
         return f"{type(self).__name__}{shows and f' of {shows}'}. Run the cell to bring it to life."
 
     def _shows(self) -> str:
@@ -115,7 +116,8 @@ class Widget(anywidget.AnyWidget):
             return False
         trait = self.traits()[name]
         try:
-            if not self.accepts(name, value):
+            # ipywidgets sends back what it takes over: NaN or half an emoji would not arrive.
+            if not _is_sendable(value) or not self.accepts(name, value):
                 return False
             from_json = trait.metadata.get("from_json", self._trait_from_json)
             trait._validate(self, from_json(value, self))
@@ -144,9 +146,13 @@ class Widget(anywidget.AnyWidget):
         children = isinstance(trait, (anywidget.WidgetTrait, WidgetList, InstanceDict))
         return not children and (not name.startswith("_") or name == "_view_count")
 
+    def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The state, made `sendable`."""
+        return sendable(super().get_state(*args, **kwargs))
+
     def send(self, content: Any, buffers: Any = None) -> None:
-        """Sends a message to the page, with null for numbers that JSON does not have."""
-        super().send(finite(content), buffers)
+        """Sends a message to the page, made `sendable`."""
+        super().send(sendable(content), buffers)
 
     def update(self, **traits: Any) -> None:
         """Sets traits from a thread that is not the page's."""
@@ -171,15 +177,31 @@ class Widget(anywidget.AnyWidget):
         self.error = message_of(error)
 
 
-def finite(value: Any) -> Any:
-    """`value` with `None` for numbers that JSON does not have: a model's answer may be NaN."""
-    if isinstance(value, float) and value - value != 0:
+def sendable(value: Any) -> Any:
+    """`value` with `None` for numbers that JSON does not have, and � for half an emoji.
+
+    A model's answer may be NaN, and the name of a file anything: the one would arrive as a text,
+    the other as nothing at all.
+    """
+    if _is_sendable(value):
+        return value
+    if isinstance(value, float):
         return None
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, Mapping):
-        return {name: finite(item) for name, item in value.items()}
+        return {sendable(name): sendable(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
+        return [sendable(item) for item in value]
     return value
+
+
+def _is_sendable(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (RecursionError, TypeError, ValueError):
+        return False
+    return True
 
 
 def message_of(error: BaseException) -> str:
@@ -187,6 +209,12 @@ def message_of(error: BaseException) -> str:
     if isinstance(error, CancelledError):
         return "Cancelled. Choose it again to compute it."
     return (str(error) or type(error).__name__).strip()
+
+
+def one_line(text: Any, most: int) -> str:
+    """`text` without line ends and whatever else cannot be printed, cut to `most` letters."""
+    text = "".join(letter for letter in str(text) if letter.isprintable()).strip()
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def clamp_index(value: int, count: int | None = None) -> int:

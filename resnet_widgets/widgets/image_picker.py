@@ -8,21 +8,18 @@ from typing import Any
 
 import traitlets
 
-from ._base import Widget, module
+from ._base import Widget, module, one_line
 
 # The page sends no more than 7.5 MB, and Jupyter takes no message above 10 MiB.
 _MAX_BYTES = 8_000_000
+_LONGEST = 200  # letters of a name or a note
 
 _Callback = Callable[[str, bytes | None], Any]
 
 
 def _clean(name: Any) -> str:
     """A file name from the page as a name to show: no folders, nothing unprintable, short."""
-    return _line(re.split(r"[/\\]", str(name))[-1]) or "picture"
-
-
-def _line(text: Any) -> str:
-    return "".join(c for c in str(text or "") if c.isprintable()).strip()[:200]
+    return one_line(re.split(r"[/\\]", str(name))[-1], _LONGEST) or "picture"
 
 
 class ImagePicker(Widget):
@@ -84,7 +81,7 @@ class ImagePicker(Widget):
         self.error = ""
         try:
             self.name, data = self._read(content, buffers)
-            self.note = _line(content.get("note"))
+            self.note = one_line(content.get("note") or "", _LONGEST)
         except ValueError as error:
             self.report(error)
         else:
