@@ -10,7 +10,7 @@ import pytest
 
 from resnet_widgets.engine.activations import ActivationCache, CacheInfo
 from resnet_widgets.engine.images import load_image
-from resnet_widgets.engine.tensor_store import default_max_bytes
+from resnet_widgets.engine.memory import default_max_bytes
 
 RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)
@@ -470,7 +470,7 @@ def test_default_limit_follows_what_the_process_may_use(monkeypatch):
     monkeypatch.setenv("MEM_LIMIT", str(1000 * 2**20))
     assert default_max_bytes() == 150 * 2**20
     monkeypatch.setenv("MEM_LIMIT", str(2**50))
-    assert default_max_bytes() <= 256 * 2**20
+    assert default_max_bytes() <= 192 * 2**20
 
 
 def test_repr_is_short(cache):

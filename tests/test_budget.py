@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from resnet_widgets.engine import tensor_store
 from resnet_widgets.engine.activations import ActivationCache
+from resnet_widgets.engine.memory import MIB, give_back
+from resnet_widgets.engine.tensor_store import TensorStore
 
 PHOTOS = np.random.default_rng(8).integers(0, 256, (6, 16, 16, 3), np.uint8)
 
@@ -155,3 +160,27 @@ class Cache(RuleBasedStateMachine):
 
 Cache.TestCase.settings = settings(max_examples=6, stateful_step_count=25, deadline=None)
 TestCache = Cache.TestCase
+
+
+def test_dropped_bytes_are_given_back_once_they_are_many(monkeypatch):
+    calls = []
+    monkeypatch.setattr(tensor_store, "give_back", lambda: calls.append(store.nbytes))
+    store, tensor = TensorStore(32 * MIB), tf.zeros(4 * MIB)
+    for index in range(10):
+        store.put("photo", f"layer {index}", tensor, lasting=False, generation=0)
+        store.give_back()
+    # Two of 16 MiB have room: of ten, four were dropped by the sixth, and eight by the last.
+    assert calls == [32 * MIB] * 2
+    store.give_back()
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("library", [None, 3], ids=["none", "without the function"])
+def test_memory_is_left_alone_where_the_c_library_cannot_give_it_back(monkeypatch, library):
+    def load(name):
+        if library is None:
+            raise OSError("there is none")
+        return library
+
+    monkeypatch.setattr(ctypes, "CDLL", load)
+    give_back()

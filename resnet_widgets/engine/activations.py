@@ -16,10 +16,11 @@ from .edits import ClassScore, Edit, EditedRun, key_of
 from .graph import LayerGraph, LayerInfo, read_layers
 from .head import Head, head_of, reading_of
 from .images import InputImage, load_image
+from .memory import MIB, default_max_bytes, give_back
 from .model_input import EditedInput, ModelInput, raw_input
 from .models import describe, load_model
 from .runner import Runner
-from .tensor_store import MIB, TensorStore, default_max_bytes
+from .tensor_store import TensorStore
 from .watch import WeightsWatch
 
 # Versions of an activation that are run at once: at most so many, and of so many bytes in all.
@@ -73,7 +74,7 @@ class ActivationCache:
 
     Args:
         model: A `keras.Model`, or what `load_model` takes.
-        max_bytes: Limit for cached bytes. Defaults to the smaller of 256 MiB and 15 % of the memory
+        max_bytes: Limit for cached bytes. Defaults to the smaller of 192 MiB and 15 % of the memory
             this process may use.
         preprocess: Function from float32 pixels `(batch, height, width, 3)`, 0 … 255, to what the
             model eats. Defaults to the model's own.
@@ -107,6 +108,8 @@ class ActivationCache:
         self._runner = Runner(self.graph, self._store)
         self._weights = WeightsWatch(self.model)
         self._noticing = threading.Lock()
+        # Building a model leaves a hundred megabytes of scraps.
+        give_back()
 
     def __repr__(self) -> str:
         info = self.info()

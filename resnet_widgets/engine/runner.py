@@ -85,6 +85,7 @@ class Runner:
                     self._misses += len(missing)
                     self._hits += len(found)
                 found |= self._compute(photo, missing)
+            self._store.give_back()
         else:
             with self._counting:
                 self._hits += len(found)

@@ -1,16 +1,17 @@
-"""Tensors in bounded memory, and how much memory there is."""
+"""Tensors in bounded memory."""
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
-from pathlib import Path
 
 import tensorflow as tf
 
-MIB = 2**20
+from .memory import MIB, give_back
+
+# Dropped bytes after which memory is given back. It takes about a millisecond for each ten MiB.
+_WORTH_GIVING_BACK = 64 * MIB
 
 
 class TensorStore:
@@ -32,6 +33,7 @@ class TensorStore:
         self._lasting = _Shelf(max_bytes * 3 // 4)
         self._passing = _Shelf(max_bytes)
         self._lock = threading.Lock()
+        self._given_back = 0
 
     @property
     def nbytes(self) -> int:
@@ -71,6 +73,15 @@ class TensorStore:
             while self.nbytes > self.max_bytes:
                 self.evictions += self._passing.drop_oldest()
 
+    def give_back(self) -> None:
+        """Gives the system the memory of what was dropped, once it is worth the time."""
+        with self._lock:
+            dropped = self._lasting.dropped + self._passing.dropped
+            if dropped - self._given_back < _WORTH_GIVING_BACK:
+                return
+            self._given_back = dropped
+        give_back()
+
     def clear(self) -> None:
         with self._lock:
             self.generation += 1
@@ -80,11 +91,16 @@ class TensorStore:
 
 
 class _Shelf:
-    """Tensors in the order of their last use, the oldest first."""
+    """Tensors in the order of their last use, the oldest first.
+
+    Attributes:
+        nbytes: Bytes held now.
+        dropped: Bytes dropped so far.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
-        self.nbytes = 0
+        self.nbytes = self.dropped = 0
         self.tensors: OrderedDict[tuple[str, str], tf.Tensor] = OrderedDict()
 
     def add(self, key: tuple[str, str], tensor: tf.Tensor) -> None:
@@ -95,32 +111,9 @@ class _Shelf:
         """Returns how many went: one."""
         _, tensor = self.tensors.popitem(last=False)
         self.nbytes -= _nbytes(tensor)
+        self.dropped += _nbytes(tensor)
         return 1
 
 
 def _nbytes(tensor: tf.Tensor) -> int:
     return int(tensor.shape.num_elements()) * tensor.dtype.size
-
-
-def default_max_bytes() -> int:
-    return min(256 * MIB, int(0.15 * _memory_limit()))
-
-
-def _memory_limit() -> int:
-    """Bytes this process may use: what the hub, the container or the machine grants."""
-    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")] if _has_sysconf() else []
-    limits.append(_number(os.environ.get("MEM_LIMIT", "")))
-    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            limits.append(_number(Path(file).read_text()))
-        except OSError:
-            continue
-    return min((n for n in limits if n), default=2048 * MIB)
-
-
-def _has_sysconf() -> bool:
-    return "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {})
-
-
-def _number(text: str) -> int:
-    return int(text) if text.strip().isdigit() else 0
