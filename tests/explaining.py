@@ -25,7 +25,7 @@ def both_networks():
         yield cache
         cache.close()
 
-    @pytest.fixture
+    @pytest.fixture(scope="module")
     def photo(cache):
         return _PHOTOS[cache.input_size[0]]
 
@@ -48,8 +48,10 @@ def seeded_resnet50():
 
 
 def model_input(photo):
-    """What ResNet50 eats, preprocessed by Keras."""
-    return keras.applications.resnet.preprocess_input(np.asarray(photo, np.float32)[None])
+    """What ResNet50 eats, preprocessed by Keras, of one photo or a list of them."""
+    photos = np.asarray(photo, np.float32)
+    photos = photos if photos.ndim == 4 else photos[None]
+    return keras.applications.resnet.preprocess_input(photos.copy())
 
 
 def run_edited(model, x, masks):
