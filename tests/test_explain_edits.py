@@ -8,6 +8,7 @@ import pytest
 from explaining import both_networks, close, model_input, run_edited
 
 import resnet_widgets as rw
+from resnet_widgets.engine.program import Program
 from resnet_widgets.explain import Erase, Mute, Scale, Solo, edit_from_dict, rank_channels
 
 cache, photo = both_networks()
@@ -91,6 +92,30 @@ def test_only_what_comes_after_the_edit_runs(cache, photo):
         cache.graph.find(path).piece < cache.graph.find("conv5_block2_out").piece for path in kept
     )
     assert not {path for path in kept if path.startswith("conv5_block2")} - {"conv5_block2_out"}
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        ("conv3_block4_out", ["edited", "segment"]),  # conv4; conv5 and the head
+        ("conv4_block6_out", ["edited"]),
+        ("conv5_block3_out", ["edited"]),
+        ("conv5_block2_2_relu", ["edited", "segment"]),
+    ],
+)
+def test_an_edited_end_runs_together_with_what_comes_next(
+    cache, photo, layer, expected, monkeypatch
+):
+    """Each function that is called costs a part of a millisecond, and there are few to trace."""
+    cache.activations(photo, [*(piece.output for piece in cache.graph.pieces), layer])
+    called = []
+    for name in ("edited", "segment", "piece", "survey"):
+        real = getattr(Program, name)
+        monkeypatch.setattr(
+            Program, name, lambda *a, name=name, real=real: called.append(name) or real(*a)
+        )
+    cache.run(photo, [Mute(layer, 13)])
+    assert called == expected
 
 
 def test_without_its_branch_a_block_gives_relu_of_the_shortcut(cache, photo):

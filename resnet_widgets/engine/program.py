@@ -82,16 +82,19 @@ class Program:
 
     def edited(
         self,
-        piece: Piece,
+        pieces: Sequence[Piece],
         inputs: Mapping[str, tf.Tensor],
         paths: Sequence[str],
         masks: Mapping[str, tf.Tensor],
     ) -> dict[str, tf.Tensor]:
-        """Runs `paths` of a piece on `inputs`, some of the outputs multiplied by `masks`.
+        """Runs `paths` of the first piece on `inputs`, some of the outputs multiplied by `masks`,
+        and the other pieces after it.
 
-        Returns the edited outputs, and those of `paths`.
+        Returns the edited outputs, those of `paths`, and those of the other pieces.
         """
-        wanted = list(dict.fromkeys([*masks, *paths]))
+        piece, *others = pieces
+        wanted = list(dict.fromkeys([*masks, *paths, *(other.output for other in others)]))
+        paths = [*paths, *(path for other in others for path in other.paths)]
 
         def run(known: list[tf.Tensor], factors: list[tf.Tensor]) -> dict[str, tf.Tensor]:
             by_path = dict(zip(masks, factors, strict=True))
@@ -102,7 +105,7 @@ class Program:
                 lambda path, x: masked(x, by_path[path]) if path in by_path else x,
             )
 
-        key = ("edited", piece.index, tuple(inputs), tuple(masks))
+        key = ("edited", piece.index, pieces[-1].index, tuple(inputs), tuple(masks))
         return self._traced(key, paths, run, list(inputs.values()), list(masks.values()))
 
     def gradient(
@@ -152,7 +155,10 @@ class Program:
                 ),
                 [tf.TensorSpec((None,) * mask.shape.rank, mask.dtype) for mask in masks],
             ]
-            function = tf.function(run, input_signature=signature, autograph=False)
+            # A concrete function is never traced again, and called with less ado.
+            function = tf.function(
+                run, input_signature=signature, autograph=False
+            ).get_concrete_function()
         self._keep(key, function)
         return function(*arguments)
 
@@ -190,7 +196,6 @@ class Program:
         """What runs `paths` on the output of `source`, for any batch of the shape of `x`."""
         if not can_trace(self._graph, paths):
             return lambda x: self._graph.run(paths, source, x, wanted)
-        # A concrete function is never traced again, whichever thread calls it.
         return tf.function(
             lambda tensor: self._graph.run(paths, source, tensor, wanted),
             input_signature=[tf.TensorSpec((None, *x.shape[1:]), x.dtype)],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -17,6 +17,8 @@ from .tensor_store import TensorStore
 
 # Each input shape costs a second of tracing and memory that TensorFlow never gives back.
 _MAX_SHAPES = 4
+# Stands for the stage of whatever comes next.
+_ANY_STAGE = "*"
 
 
 class Counts(NamedTuple):
@@ -186,7 +188,7 @@ class Runner:
         whole = {layer.piece for layer in changed if not layer.is_cut}
         for pieces in self._segments(photo, sorted(needed), whole):
             if photo.edited_in(pieces[0]):
-                known |= self._run_edited(photo, pieces[0], known)
+                known |= self._run_edited(photo, pieces, known)
             elif pieces[0].index in whole:
                 known |= self._run_piece(photo, pieces[0], known)
             else:
@@ -199,27 +201,38 @@ class Runner:
     def _segments(
         self, photo: EditedInput, indices: Iterable[int], whole: set[int]
     ) -> list[list[Piece]]:
-        """Neighbouring pieces to be run as one; alone what is edited or wanted from within.
+        """Neighbouring pieces to be run as one; alone what is wanted or edited from within.
 
-        None reaches beyond a stage, so that few different ones are ever traced.
+        None reaches beyond a stage, so that few different ones are ever traced; but the head, which
+        is small, goes with the stage before it, and what is edited at its end only is multiplied
+        together with what comes next.
         """
+        last = len(self.graph.pieces) - 1
         result: list[list[Piece]] = []
-        stage_before = None
+        stage_before: str | None = None
         for index in indices:
             piece = self.graph.pieces[index]
-            alone = index in whole or photo.edited_in(piece)
+            edited = photo.edited_in(piece)
+            at_end = edited == [piece.output] and piece.source not in photo.touched
+            alone = index in whole or (edited and not at_end)
             stage = None if alone else self.graph.find(piece.output).stage
-            if stage and stage == stage_before and result[-1][-1].index == index - 1:
+            follows = bool(result and stage_before) and result[-1][-1].index == index - 1
+            fits = index == last or stage_before in (stage, _ANY_STAGE)
+            if stage and not edited and follows and fits:
                 result[-1].append(piece)
             else:
                 result.append([piece])
-            stage_before = stage
+            stage_before = _ANY_STAGE if at_end else stage
         return result
 
     def _run_edited(
-        self, photo: EditedInput, piece: Piece, known: dict[str, tf.Tensor]
+        self, photo: EditedInput, pieces: Sequence[Piece], known: dict[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        """Runs what follows the edits inside a piece, on its changed source if that is changed."""
+        """Runs what follows the edits inside the first of some pieces, and the others.
+
+        On its changed source, if that is changed.
+        """
+        piece = pieces[0]
         edited = photo.edited_in(piece)
         begin = [*edited, piece.source] if piece.source in photo.touched else edited
         later = set(self.graph.after(begin))
@@ -232,7 +245,7 @@ class Runner:
         # The masks of the source belong to the piece before, whose output it is.
         masks = {path: photo.masks[path] for path in edited}
         inputs = {path: _repeated(inputs[path], photo.count, masks.get(path)) for path in taken}
-        result = self._program(photo).edited(piece, inputs, paths, masks)
+        result = self._program(photo).edited(pieces, inputs, paths, masks)
         with self._counting:
             self._pieces += 1
         self._keep(photo, result)
