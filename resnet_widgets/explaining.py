@@ -18,6 +18,7 @@ from .widgets.explain_panel import Answer, Say
 
 if TYPE_CHECKING:
     from .engine.activations import ActivationCache
+    from .engine.download import Progress
     from .engine.edits import ClassScore
     from .engine.explain.reading import LabelledPhotos
     from .engine.explain.residual import Residual
@@ -104,12 +105,12 @@ class Explainer:
             worker.close()
         self.labelled = None
 
-    def _blocks_of(self, cache: ActivationCache, image: Any) -> list[Residual]:
+    def _blocks_of(self, cache: ActivationCache, image: Any, progress: Progress) -> list[Residual]:
         from .explain import residual_shares
 
         key = cache.key(image), cache.generation
         if self._blocks[0] != key:
-            self._blocks = key, residual_shares(cache, image)
+            self._blocks = key, residual_shares(cache, image, progress=progress)
         return self._blocks[1]
 
 
@@ -121,7 +122,7 @@ class _Asked:
         cache: ActivationCache,
         image: Any,
         picture: Picture,
-        blocks: Callable[[], list[Residual]],
+        blocks: Callable[[Progress], list[Residual]],
         labelled: LabelledPhotos | None,
         options: dict[str, Any],
         task: Task,
@@ -285,7 +286,7 @@ def _pixels(asked: _Asked) -> Answer:
 
 def _residual(asked: _Asked) -> Answer:
     cache, image = asked.cache, asked.image
-    all_blocks = asked.blocks()
+    all_blocks = asked.blocks(asked.progress)
     if not all_blocks:
         raise ValueError("This model has no residual blocks.")
     layer = asked.layer

@@ -155,7 +155,9 @@ def test_edits_that_are_none_are_refused_and_said(page, edit):
 def test_another_channel_of_a_block_computes_no_block_again(page, monkeypatch):
     explorer, real, computed = page.explorer, rw.explain.residual_shares, []
     monkeypatch.setattr(
-        rw.explain, "residual_shares", lambda *args: computed.append(args) or real(*args)
+        rw.explain,
+        "residual_shares",
+        lambda *args, **more: computed.append(args) or real(*args, **more),
     )
     for number, channel in ((1, 0), (2, 4)):
         page.ask("residual", number, layer="conv2_block1_out", channel=channel)
@@ -317,7 +319,9 @@ def test_a_picture_grows_and_is_cancelled_half_way(page):
 
 
 @pytest.mark.parametrize(
-    ("what", "options"), [("rank", {}), ("pixels", {"method": "occlusion"})], ids=["rank", "pixels"]
+    ("what", "options"),
+    [("rank", {}), ("pixels", {"method": "occlusion"}), ("residual", {})],
+    ids=["rank", "pixels", "residual"],
 )
 def test_a_long_question_is_cancelled_half_way(page, what, options):
     send, heard = page.comm.send, []

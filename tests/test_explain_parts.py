@@ -62,6 +62,21 @@ def test_a_block_from_within(cache, photo):
     assert one.branch_share == explain.residual_shares(cache, photo)[9].branch_share
 
 
+@mini
+def test_all_blocks_say_how_far_they_are_and_can_be_ended(cache, photo):
+    said = []
+
+    def progress(share, text):
+        said.append((share, text))
+        if len(said) == 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        explain.residual_shares(cache, photo, progress=progress)
+    assert [share for share, _ in said] == [0, 1 / 16, 2 / 16]
+    assert "2 of 16" in said[2][1]
+
+
 def test_a_site(cache, photo, plain):
     for layer in ("conv3_block2_1_conv", "conv3_block2_1_bn", "conv3_block2_1_relu"):
         found = explain.site(cache, photo, layer)

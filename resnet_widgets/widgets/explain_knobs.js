@@ -138,8 +138,9 @@ export function knobsSection(panel) {
 
   /** What the newest ranking is about. */
   let ranked = "";
-  const aboutRank = () => JSON.stringify(["photo", "target"].map((name) => model.get(name)));
-  /** What muting does for another photo or class must not stand as if it were of these. */
+  const aboutRank = () =>
+    JSON.stringify(["photo", "target", "edits"].map((name) => model.get(name)));
+  /** What muting does for another photo or class, or before an edit, must not stand as if for these. */
   function forgetRank() {
     if (!ranked || ranked === aboutRank()) return;
     if (rank.isRunning()) panel.cancel("rank");

@@ -1,6 +1,6 @@
 // What residual means: shortcut + branch = sum → ReLU, and what each brings, in all blocks.
 
-import { colourKey, lesson, shortBlock } from "./explain_parts.js";
+import { colourKey, lesson, runButton, shortBlock } from "./explain_parts.js";
 import { element, formatShare, formatShort, onChange, refill, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
@@ -12,18 +12,16 @@ const SIGNS = ["+", "=", "→", ""];
 export function residualSection(panel) {
   const { model, host, signal } = panel;
   const title = element("b");
+  const run = runButton("Take the blocks apart", look, () => panel.cancel("residual"));
+  run.node.hidden = true;
   const facts = element("p", { class: "rw-soft" });
   const maps = element("div", { class: "rw-why-maps" });
   const key = colourKey();
   const chart = element("div", { class: "rw-why-blocks", role: "group" });
   chart.setAttribute("aria-label", "Share of the branch in each block");
-  const node = element(
+  const charted = element(
     "div",
     { class: "rw-why-stack" },
-    element("div", { class: "rw-why-where" }, title),
-    maps,
-    key.node,
-    facts,
     element(
       "div",
       { class: "rw-title" },
@@ -31,6 +29,16 @@ export function residualSection(panel) {
       element("span", { text: "share of the energy that the branch brings" }),
     ),
     chart,
+  );
+  const node = element(
+    "div",
+    { class: "rw-why-stack" },
+    element("div", { class: "rw-why-where" }, title),
+    run.node,
+    maps,
+    key.node,
+    facts,
+    charted,
     lesson(
       "One channel of a block: what came in by the shortcut, what the three convolutions add, their sum, and what ReLU leaves of it.",
       "All four maps share one range: blue is below zero, red above. A long bar is a block that makes something new, a short one a block that only corrects; where the cosine is negative it takes away.",
@@ -118,30 +126,60 @@ export function residualSection(panel) {
     );
   }
 
+  function show(/** @type {any} */ data) {
+    ({ channel, limit } = data);
+    title.textContent = `${data.block} · channel ${channel}`;
+    const share = (/** @type {number[]} */ [s, b]) => (s + b > 0 ? b / (s + b) : 0);
+    const cut = data.of_channel[2] > 0 ? data.of_channel[3] / data.of_channel[2] : 0;
+    facts.textContent = [
+      `The branch brings ${formatShare(share(data.of_channel))} of the energy in this channel, ${formatShare(share(data.of_block))} in the block.`,
+      `ReLU cuts away ${formatShare(cut)} of the energy of the sum here.`,
+      `Shortcut and branch: cosine ${formatShort(data.agreement)}.`,
+    ].join(" ");
+    for (const [i, map] of shown.entries()) map.set("layer", data.layers[i]);
+    // Of a channel that is 0 everywhere, or nowhere a number, there is no range to show.
+    if (limit > 0) key.show("coolwarm", -limit, limit);
+    else key.hide();
+    give();
+    bars(data);
+  }
+
+  /** Blocks of another photo must not stand as if they were of this one. */
+  function clear() {
+    title.textContent = facts.textContent = "";
+    maps.hidden = charted.hidden = true;
+    key.hide();
+  }
+
+  async function look() {
+    run.set(true, "Taking blocks apart …");
+    // Of a new photo all blocks run, and each is traced when it is first asked for.
+    const late = setTimeout(() => {
+      run.node.hidden = false;
+    }, 400);
+    const options = { layer: model.get("layer"), channel: model.get("channel") };
+    try {
+      const answer = await panel.ask("residual", options, run.progress);
+      if (!answer) return;
+      run.set(false);
+      run.node.hidden = true;
+      maps.hidden = charted.hidden = false;
+      show(answer.data);
+    } catch (error) {
+      clear();
+      run.set(false, /** @type {Error} */ (error).message);
+      run.node.hidden = false;
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
   onChange(model, ["cursor"], give, signal);
   return {
     node,
     async refresh() {
       await build();
-      const options = { layer: model.get("layer"), channel: model.get("channel") };
-      const answer = await panel.ask("residual", options);
-      if (!answer) return;
-      const { data } = answer;
-      ({ channel, limit } = data);
-      title.textContent = `${data.block} · channel ${channel}`;
-      const share = (/** @type {number[]} */ [s, b]) => (s + b > 0 ? b / (s + b) : 0);
-      const cut = data.of_channel[2] > 0 ? data.of_channel[3] / data.of_channel[2] : 0;
-      facts.textContent = [
-        `The branch brings ${formatShare(share(data.of_channel))} of the energy in this channel, ${formatShare(share(data.of_block))} in the block.`,
-        `ReLU cuts away ${formatShare(cut)} of the energy of the sum here.`,
-        `Shortcut and branch: cosine ${formatShort(data.agreement)}.`,
-      ].join(" ");
-      for (const [i, map] of shown.entries()) map.set("layer", data.layers[i]);
-      // Of a channel that is 0 everywhere, or nowhere a number, there is no range to show.
-      if (limit > 0) key.show("coolwarm", -limit, limit);
-      else key.hide();
-      give();
-      bars(data);
+      await look();
     },
   };
 }

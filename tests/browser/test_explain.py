@@ -205,6 +205,19 @@ def test_ranking_shows_progress_and_picks_channels(show_panel):
     expect(page.get_by_text("logit of cat")).to_have_count(0)
 
 
+def test_a_ranking_goes_when_an_edit_is_made(show_panel):
+    page = show_panel()
+    answer(page, "scores", SCORES)
+    page.get_by_role("button", name="Which channels matter most?").click()
+    found = {"layer": LAYER, "target": 3, "label": "cat", "rows": [[9, -0.5], [7, 0.1]]}
+    answer(page, "rank", found)
+    rows = page.locator(".rw-why-list .rw-row")
+    expect(rows).to_have_count(2)
+    page.get_by_role("button", name="Mute", exact=True).click()
+    expect(rows).to_have_count(0)
+    expect(page.get_by_text("logit of cat")).to_have_count(0)
+
+
 def answer_photo(page, color="black"):
     """The photo is of one colour."""
     photo = page.evaluate(
@@ -457,6 +470,31 @@ def test_four_maps_of_a_block_share_channel_and_cursor(show_panel):
     expect(page.locator(".rw-why-key")).to_have_text("−2.002.00")
     page.get_by_title("conv5_block2: branch 10 %").click()
     assert trait(page, "layer") == "x"
+
+
+def test_blocks_that_take_long_say_so_and_can_be_cancelled(show_panel):
+    page = show_panel(section="residual")
+    answer(page, "residual", RESIDUAL)
+    bars = page.get_by_title("conv5_block2: branch 10 %")
+    expect(bars).to_be_visible()
+    count = "stub.models.shown.sent.filter((m) => m.kind === 'ask' && m.what === 'residual').length"
+    asked_before = page.evaluate(count)
+    update(page, photo="dog")
+    page.wait_for_function(f"{count} === {asked_before + 1}")
+    answer(page, "residual", None, kind="progress", share=0.5, text="8 of 16")
+    expect(page.get_by_text("8 of 16")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    assert page.evaluate("stub.models.shown.sent.at(-1)") == {"kind": "cancel", "what": "residual"}
+    answer(page, "residual", None, kind="trouble", cancelled=True, message="Cancelled.")
+    expect(page.get_by_text("Cancelled.")).to_be_visible()
+    # They were of the other photo.
+    expect(bars).to_be_hidden()
+    expect(page.locator(".rw-why-maps")).to_be_hidden()
+    page.get_by_role("button", name="Take the blocks apart").click()
+    page.wait_for_function(f"{count} === {asked_before + 2}")
+    answer(page, "residual", RESIDUAL)
+    expect(bars).to_be_visible()
+    expect(page.get_by_role("button", name="Take the blocks apart")).to_be_hidden()
 
 
 def test_there_are_four_maps_however_often_they_are_asked_for(show_panel):

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from ..download import Progress
 from ..relu import is_relu
+from .pace import Pace
 
 if TYPE_CHECKING:
     from ..activations import ActivationCache
@@ -161,12 +163,15 @@ def _brought(
     )
 
 
-def residual_shares(cache: ActivationCache, image: Any) -> list[Residual]:
+def residual_shares(
+    cache: ActivationCache, image: Any, *, progress: Progress | None = None
+) -> list[Residual]:
     """All residual blocks of a model, in order.
 
     Args:
         cache: The `ActivationCache`.
         image: One photo, or an `EditedRun`.
+        progress: Called with the share that is done and a text. What it raises ends the work.
 
     Returns:
         A `Residual` for each block; none where the model has none.
@@ -174,7 +179,13 @@ def residual_shares(cache: ActivationCache, image: Any) -> list[Residual]:
     Raises:
         ValueError: If `image` is a batch, or not a picture.
     """
-    return [_brought(cache, image, name, paths) for name, paths in blocks_of(cache.graph).items()]
+    blocks = blocks_of(cache.graph)
+    pace = Pace("Taking blocks apart", len(blocks), progress)
+    found = []
+    for name, paths in blocks.items():
+        found.append(_brought(cache, image, name, paths))
+        pace.step()
+    return found
 
 
 def site(cache: ActivationCache, image: Any, layer: str) -> Site:
