@@ -112,7 +112,9 @@ def test_an_edited_end_runs_together_with_what_comes_next(
     for name in ("edited", "segment", "piece", "survey"):
         real = getattr(Program, name)
         monkeypatch.setattr(
-            Program, name, lambda *a, name=name, real=real: called.append(name) or real(*a)
+            Program,
+            name,
+            lambda *a, name=name, real=real, **k: called.append(name) or real(*a, **k),
         )
     cache.run(photo, [Mute(layer, 13)])
     assert called == expected
