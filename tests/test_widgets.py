@@ -392,7 +392,7 @@ class TestActivationMap:
 class TestChannelSlider:
     def test_it_goes_where_sliders_go(self):
         slider = ChannelSlider(count=8, value=3)
-        # To call the function as well, ipywidgets 8.0.5 needs a kernel.
+        # To call the function as well, the oldest ipywidgets needs a kernel.
         (taken,) = ipywidgets.interactive(lambda x: x, x=slider).kwargs_widgets
         assert taken is slider
         assert taken.get_interact_value() == 3
