@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import html.parser
 import io
@@ -224,6 +225,30 @@ def test_the_page_has_no_trace_of_the_cache_or_of_errors(explorer, tmp_path):
     assert tuple(tree["cached"]) == saved.layers
     # The live one keeps both.
     assert explorer.error == "something"
+
+
+def test_whatever_is_in_a_text_stays_in_its_element(explorer, tmp_path, monkeypatch):
+    hostile = "</script></title><!--<script>\u2028]]>\"'&lt;\0\x1b\u202e\ud83d" + "x" * 500
+    readable = hostile.replace("\ud83d", "\ufffd")
+    explorer.wait()
+    about = dataclasses.replace(explorer.cache.about, title=hostile)
+    monkeypatch.setattr(explorer.cache, "about", about)
+    explorer.image = dataclasses.replace(explorer.image, source=readable, notes=(hostile,))
+    explorer.compare = dataclasses.replace(rw.load_image(PHOTO[::-1]), source=readable)
+    explorer.wait().add_bookmark(readable)
+    explorer.predictions = [[hostile, 0.5]]
+    explorer.why.labelled = hostile
+    saved = explorer.to_html(tmp_path / "page.html")
+    parts = Parts(saved.path.read_text(encoding="utf-8"))
+    assert len(parts.scripts) == 1
+    widgets = json.loads(parts.by_id["rw-page"])["widgets"].values()
+    states = [widget["state"] for widget in widgets]
+    texts = json.dumps(states, ensure_ascii=False).count(
+        json.dumps(readable, ensure_ascii=False)[1:-1]
+    )
+    # Two photos, one of them in a bookmark; a note of each; a class, and labels.
+    assert texts == 7
+    assert "\ud83d" not in json.dumps(states, ensure_ascii=False)
 
 
 def test_numbers_that_json_lacks(explorer, tmp_path):

@@ -206,7 +206,12 @@ def test_the_end_of_a_block_of_v2_can_be_negative():
 
 
 @pytest.mark.parametrize(
-    ("name", "end"), [("ResNet101", "conv4_block23_out"), ("ResNet50V2", "conv4_block6_out")]
+    ("name", "end"),
+    [
+        ("ResNet101", "conv4_block23_out"),
+        ("ResNet152", "conv5_block3_out"),
+        ("ResNet50V2", "conv4_block6_out"),
+    ],
 )
 def test_a_deep_network_of_keras(name, end):
     model = getattr(keras.applications, name)(

@@ -48,8 +48,12 @@ def cache():
 
 @pytest.fixture(scope="module")
 def saved(cache, tmp_path_factory):
-    image = dataclasses.replace(rw.load_image(PHOTO), source=HOSTILE[1] + HOSTILE[2])
-    explorer = rw.Explorer(image, cache=cache, layer="conv2_block1_out")
+    image = dataclasses.replace(
+        rw.load_image(PHOTO), source=HOSTILE[1] + HOSTILE[2], notes=HOSTILE[:3]
+    )
+    explorer = rw.Explorer(image, cache=cache, layer="conv2_block1_out").wait()
+    for note in HOSTILE[:3]:
+        explorer.add_bookmark(note)
     page = explorer.to_html(tmp_path_factory.mktemp("pages") / "page.html")
     explorer.close()
     return page
@@ -245,6 +249,8 @@ def test_hostile_names_are_text(open_page):
     page = open_page()
     expect(page.locator(".rw-explorer-name")).to_contain_text("onerror='window.hacked = 1'")
     assert page.title().startswith("\"'><img src=x")
+    for kept, note in zip(page.locator(".rw-bookmark-go").all(), HOSTILE[:3], strict=True):
+        assert kept.text_content().startswith(note)
     assert page.locator("img").count() == 0
     assert page.evaluate("document.scripts.length") == page.evaluate(
         "document.querySelectorAll('script[type], script[id]').length + 2"
