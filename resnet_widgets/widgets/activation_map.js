@@ -4,7 +4,7 @@ import { channelPicture } from "./channel_picture.js";
 import { channelSheet } from "./channel_sheet.js";
 import { ORDER_NAMES, orderControl } from "./orders.js";
 import { pinPanel } from "./pins.js";
-import { becomeRoot, element, errorLine, followFrame, onChange } from "./shared.js";
+import { becomeRoot, change, element, errorLine, followFrame, onChange } from "./shared.js";
 import { valuePanel } from "./value_panel.js";
 import { vectorBars } from "./vector_bars.js";
 import { reductionNote } from "./whole_planes.js";
@@ -13,21 +13,21 @@ import { reductionNote } from "./whole_planes.js";
  * The two ends of the line above the map.
  * @param {any} model
  * @param {import("./frame.js").Frame | null} frame
- * @returns {[string, (string | [strong: string])[]]}
+ * @returns {[string, facts: [before: string, strong: string, after: string]]}
  */
 export function titleOf(model, frame) {
   const layer = model.get("layer");
-  if (!frame) return [layer, []];
-  if (frame.isVector) return [layer, [`${frame.channels} values`]];
+  if (!frame) return [layer, ["", "", ""]];
+  if (frame.isVector) return [layer, [`${frame.channels} values`, "", ""]];
   if (model.get("mode") === "grid") {
     const order = model.get("order");
     const name = order === "similarity" ? `like ch ${model.get("reference")}` : ORDER_NAMES[order];
     const sorted = order === "index" ? name : `sorted ${name}`;
     const note = reductionNote(frame.reduction);
-    return [`All ${frame.channels} channels`, note ? [sorted, `, ${note}`] : [sorted]];
+    return [`All ${frame.channels} channels`, [sorted, "", note && `, ${note}`]];
   }
   const channel = Math.min(model.get("channel"), frame.channels - 1);
-  return [layer, ["ch ", [String(channel)], ` of ${frame.channels}`]];
+  return [layer, ["ch ", String(channel), ` of ${frame.channels}`]];
 }
 
 /** @param {{ model: any, el: HTMLElement, signal: AbortSignal, host: any }} context */
@@ -35,7 +35,7 @@ async function renderMap({ model, el, signal, host }) {
   becomeRoot(el, signal);
   el.classList.add("rw-map");
   const name = element("span");
-  const facts = element("span");
+  const facts = ["span", "b", "span"].map((tag) => element(/** @type {"b"} */ (tag)));
   const status = element("div", { class: "rw-empty" });
   const picture = channelPicture(model, signal);
   const sheet = channelSheet(model, signal);
@@ -52,7 +52,7 @@ async function renderMap({ model, el, signal, host }) {
   const order = orderControl(model, "channel", signal);
   const pins = pinPanel(model, signal);
   const aside = element("div", { class: "rw-map-aside" }, panel.node, picture.reading, pins.node);
-  const title = element("div", { class: "rw-title" }, name, facts);
+  const title = element("div", { class: "rw-title" }, name, element("span", {}, ...facts));
   el.append(
     element(
       "div",
@@ -70,11 +70,9 @@ async function renderMap({ model, el, signal, host }) {
   function describe() {
     const frame = now.state === "ready" ? now.frame : null;
     const [left, right] = titleOf(model, frame);
-    name.textContent = name.title = left;
+    change(name, { text: left, title: left });
     name.classList.toggle("rw-layer-name", left === model.get("layer"));
-    facts.replaceChildren(
-      ...right.map((part) => (typeof part === "string" ? part : element("b", { text: part[0] }))),
-    );
+    for (const [i, text] of right.entries()) change(facts[i], { text });
   }
 
   function arrange() {

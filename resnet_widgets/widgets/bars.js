@@ -1,5 +1,7 @@
 // Bar charts of many numbers in little room, as one SVG path that takes its colour from CSS.
 
+import { change } from "./shared.js";
+
 /**
  * One number for each of at most `columns` bars: of those that share a bar, the one furthest from 0.
  * @param {ArrayLike<number>} values
@@ -57,8 +59,8 @@ export function barChart() {
       const bars = columnValues(finite, width);
       // In bars this narrow, gaps would only make stripes.
       const thickness = width / bars.length < 3 ? 1 : 0.85;
-      svg.setAttribute("viewBox", `0 0 ${bars.length} 100`);
-      path.setAttribute("d", barPath(bars, thickness));
+      change(svg, { viewBox: `0 0 ${bars.length} 100` });
+      change(path, { d: barPath(bars, thickness) });
     },
   };
 }

@@ -1,7 +1,7 @@
 // What was on show, kept with a note: add, go back, delete.
 
 import { RANGE_TRAITS } from "./ranges.js";
-import { element, onChange, setTrait } from "./shared.js";
+import { change, element, onChange, setTrait } from "./shared.js";
 
 /**
  * @typedef {{ photo: string, digest: string, layer: string, channel: number, region: number[],
@@ -107,7 +107,7 @@ export function bookmarkList({ model, map, why, signal }) {
     for (const [index, entry] of marks().entries()) {
       const button = list.children[index]?.querySelector("button");
       const same = JSON.stringify({ ...shown, ...entry, note: "" }) === now;
-      button?.setAttribute("aria-pressed", String(same));
+      if (button) change(button, { "aria-pressed": String(same) });
     }
   }
 

@@ -8,7 +8,7 @@ import { pinMarks, togglePin, unpin } from "./pins.js";
 import { pointing } from "./pointing.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds } from "./ranges.js";
 import { regionBox, traitBox } from "./region_box.js";
-import { element, formatShort, onChange, oncePerFrame, setTrait } from "./shared.js";
+import { change, element, formatShort, onChange, oncePerFrame, setTrait } from "./shared.js";
 import { channelNote } from "./value_panel.js";
 import { reductionNote, squareSpans, wholePlanes } from "./whole_planes.js";
 
@@ -80,16 +80,14 @@ export function channelPicture(model, signal) {
     context.putImageData(image, 0, 0);
     cells.dataset.shown = `${frame.layer}#${channel}`;
     cells.dataset.reduction = String(reduction);
-    cells.dispatchEvent(new Event("rw-painted", { bubbles: true }));
+    cells.dispatchEvent(new CustomEvent("rw-painted", { bubbles: true, detail: image }));
 
     paintMarks(found, channelMarks(low, high, range));
-    note.textContent = channelNote(frame, channel) || reductionNote(reduction);
-    note.hidden = !note.textContent;
-    const text = `from ${formatShort(low)} to ${formatShort(high)}`;
-    picture.setAttribute(
-      "aria-label",
-      `${frame.layer}, channel ${channel} of ${frame.channels}, ${note.textContent || text}`,
-    );
+    const said = channelNote(frame, channel) || reductionNote(reduction);
+    change(note, { text: said, hidden: !said });
+    const facts = said || `from ${formatShort(low)} to ${formatShort(high)}`;
+    const label = `${frame.layer}, channel ${channel} of ${frame.channels}, ${facts}`;
+    change(picture, { "aria-label": label });
     read();
   }, signal);
 
@@ -101,7 +99,7 @@ export function channelPicture(model, signal) {
     /** @type {import("./whole_planes.js").Cells} */ { plane, columns, reduction },
     /** @type {(import("./colors.js").Mark | "")[]} */ markOf,
   ) {
-    marks.hidden = !plane.some((code) => markOf[code]);
+    change(marks, { hidden: !plane.some((code) => markOf[code]) });
     if (marks.hidden || !frame) return;
     marks.width = Math.round(picture.clientWidth * devicePixelRatio);
     marks.height = Math.round(picture.clientHeight * devicePixelRatio);
@@ -120,7 +118,7 @@ export function channelPicture(model, signal) {
 
   function showCursor() {
     const block = cursorBlock();
-    cursor.hidden = !block;
+    change(cursor, { hidden: !block });
     if (!block || !frame) return;
     const [left, top, right, bottom] = block;
     cursor.style.left = `${(100 * left) / frame.width}%`;
@@ -133,11 +131,11 @@ export function channelPicture(model, signal) {
     showCursor();
     const block = cursorBlock();
     if (!block || !frame) {
-      reading.textContent = "";
+      change(reading, { text: "" });
       return;
     }
     const vector = exact.ask(photo, frame.layer, block);
-    reading.textContent = readingOf(frame, channelOf(frame), block, vector);
+    change(reading, { text: readingOf(frame, channelOf(frame), block, vector) });
   }
 
   /** Puts the cursor on one cell, wherever that is asked for. */

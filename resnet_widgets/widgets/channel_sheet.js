@@ -3,7 +3,7 @@
 import { cellSpans, channelColors, colormapName, colormapTable, paintTile } from "./colors.js";
 import { channelFacts, channelKinds, KINDS, visibleChannels } from "./orders.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds } from "./ranges.js";
-import { element, onChange, oncePerFrame, setTrait } from "./shared.js";
+import { change, element, onChange, oncePerFrame, setTrait } from "./shared.js";
 import { sheetFoot } from "./sheet_foot.js";
 import {
   clampZoom,
@@ -52,6 +52,8 @@ export function channelSheet(model, signal) {
   let order = [];
   let layout = sheetLayout(0, 1, 1);
   let width = 0;
+  /** What is in view, kept from the events that change it: to ask for it lays out the page. */
+  let view = { top: 0, height: 0 };
   /** @type {[number, number]} rows on the canvas */
   let painted = [0, 0];
   /** @type {{ position: number, y: number } | null} tile that stays where it is while all others grow */
@@ -69,21 +71,28 @@ export function channelSheet(model, signal) {
     layout = sheetLayout(order.length, width, frame.height / frame.width, zoom);
     space.style.height = `${layout.height}px`;
     sheet.toggleAttribute("data-zoomed", zoom > 1);
-    sheet.setAttribute("aria-label", `All ${frame.channels} channels of ${frame.layer}`);
-    sheet.setAttribute("aria-rowcount", String(layout.rows));
-    sheet.setAttribute("aria-colcount", String(layout.columns));
+    change(sheet, {
+      "aria-label": `All ${frame.channels} channels of ${frame.layer}`,
+      "aria-rowcount": layout.rows,
+      "aria-colcount": layout.columns,
+    });
     foot.show(channelKinds(frame));
     if (anchor && anchor.position < order.length) {
       sheet.scrollTop = tileOf(anchor.position).y - anchor.y;
     }
     anchor = null;
+    measure();
     place();
     paint();
   }
 
+  function measure() {
+    view = { top: sheet.scrollTop, height: sheet.clientHeight };
+  }
+
   function paint() {
     if (!frame || !width) return;
-    painted = rowsToPaint(layout, sheet.scrollTop, sheet.clientHeight);
+    painted = rowsToPaint(layout, view.top, view.height);
     const [first, end] = painted;
     const top = first * (layout.tileHeight + GAP);
     const height = Math.max(1, end * (layout.tileHeight + GAP) - GAP - top);
@@ -133,7 +142,7 @@ export function channelSheet(model, signal) {
   /** Frames, in every tile on the canvas, the cells that look at the pixel pointed at. */
   function outline() {
     const box = /** @type {number[]} */ (model.get("outline"));
-    looking.hidden = box.length !== 4 || !frame;
+    change(looking, { hidden: box.length !== 4 || !frame });
     if (looking.hidden) return;
     for (const side of /** @type {const} */ (["top", "width", "height"])) {
       looking.style[side] = canvas.style[side];
@@ -182,15 +191,14 @@ export function channelSheet(model, signal) {
   /** Frames the selected tile. */
   function place() {
     const position = positionNow();
-    row.hidden = position < 0;
+    change(row, { hidden: position < 0 });
     if (position < 0 || !frame) return;
     put(here, position);
     const kind = channelKinds(frame)[order[position]];
     const note = kind ? `, ${KINDS[kind].meaning}` : "";
     const label = `channel ${order[position]}, ${channelFacts(frame, order[position])}${note}`;
-    here.setAttribute("aria-label", label);
-    here.setAttribute("aria-colindex", String((position % layout.columns) + 1));
-    row.setAttribute("aria-rowindex", String(Math.floor(position / layout.columns) + 1));
+    change(here, { "aria-label": label, "aria-colindex": (position % layout.columns) + 1 });
+    change(row, { "aria-rowindex": Math.floor(position / layout.columns) + 1 });
   }
 
   /** Scrolls to the selected tile, within the sheet, never the page. */
@@ -198,11 +206,13 @@ export function channelSheet(model, signal) {
     const position = positionNow();
     if (position < 0) return;
     const { y } = tileOf(position);
-    if (y < sheet.scrollTop) sheet.scrollTop = y - GAP;
-    const below = y + layout.tileHeight - sheet.clientHeight;
-    if (below > sheet.scrollTop && layout.tileHeight < sheet.clientHeight) {
-      sheet.scrollTop = below + GAP;
-    }
+    const below = y + layout.tileHeight - view.height;
+    let { top } = view;
+    if (y < top) top = y - GAP;
+    if (below > top && layout.tileHeight < view.height) top = below + GAP;
+    if (top === view.top) return;
+    sheet.scrollTop = top;
+    measure();
   }
 
   function put(/** @type {HTMLElement} */ box, /** @type {number} */ position) {
@@ -233,7 +243,7 @@ export function channelSheet(model, signal) {
     const { x, y } = tileOf(position);
     const tile = {
       left: x,
-      top: y - sheet.scrollTop,
+      top: y - view.top,
       width: layout.tileWidth,
       height: layout.tileHeight,
     };
@@ -247,7 +257,7 @@ export function channelSheet(model, signal) {
 
   /** Grows or shrinks the tiles around one of them. */
   function zoomBy(/** @type {number} */ factor, /** @type {number} */ position) {
-    if (position >= 0) anchor = { position, y: tileOf(position).y - sheet.scrollTop };
+    if (position >= 0) anchor = { position, y: tileOf(position).y - view.top };
     setTrait(model, "zoom", clampZoom(model.get("zoom") * factor));
   }
 
@@ -277,10 +287,15 @@ export function channelSheet(model, signal) {
     arrange();
     reveal();
   }, signal);
+  const followSoon = oncePerFrame(() => {
+    place();
+    reveal();
+  }, signal);
   function onScroll() {
     leave();
+    measure();
     const pitch = layout.tileHeight + GAP;
-    const [first, end] = [sheet.scrollTop / pitch, (sheet.scrollTop + sheet.clientHeight) / pitch];
+    const [first, end] = [view.top / pitch, (view.top + view.height) / pitch];
     if (first < painted[0] || Math.min(end, layout.rows) > painted[1]) paintSoon();
   }
 
@@ -308,14 +323,12 @@ export function channelSheet(model, signal) {
     () => {
       // A channel that was left out is shown while it is the selected one.
       if (model.get("hide")) sortSoon();
-      else {
-        place();
-        reveal();
-      }
+      else followSoon();
     },
     signal,
   );
   const resized = new ResizeObserver(() => {
+    measure();
     if (sheet.clientWidth && sheet.clientWidth !== width) {
       width = sheet.clientWidth;
       sortSoon();

@@ -4,6 +4,7 @@ import { channelTrack } from "./channel_track.js";
 import { orderControl, strongestChannel, visibleChannels } from "./orders.js";
 import {
   becomeRoot,
+  change,
   element,
   errorLine,
   followFrame,
@@ -68,7 +69,7 @@ async function renderSlider({ model, el, signal, host }) {
     const strong = frame ? `, strength ${formatShort(frame.strength[channel])}` : "";
     const count = frame?.channels ?? channels.length;
     const left = count - channels.length;
-    hidden.textContent = left ? `${left} hidden` : "";
+    change(hidden, { text: left ? `${left} hidden` : "" });
     const without = left ? `, ${left} hidden` : "";
     track.show({
       channels,

@@ -1,7 +1,7 @@
 // A bar chart of channels that is a slider: the chosen bar is the thumb.
 
 import { barChart } from "./bars.js";
-import { element, throttle } from "./shared.js";
+import { change, element, throttle } from "./shared.js";
 
 /**
  * Where a key takes the thumb: a position, or -1 for keys that are not ours.
@@ -56,14 +56,16 @@ export function channelTrack(signal, go) {
     const { channels, values, channel, label, text } = shown;
     const position = positionOf();
     const count = channels.length;
-    node.setAttribute("aria-label", label);
-    node.setAttribute("aria-disabled", String(count === 0));
-    node.setAttribute("aria-valuemin", "0");
-    node.setAttribute("aria-valuemax", String(Math.max(0, count - 1)));
-    node.setAttribute("aria-valuenow", String(position));
-    node.setAttribute("aria-valuetext", text);
-    node.title = text;
-    thumb.hidden = count === 0;
+    change(node, {
+      "aria-label": label,
+      "aria-disabled": String(count === 0),
+      "aria-valuemin": 0,
+      "aria-valuemax": Math.max(0, count - 1),
+      "aria-valuenow": position,
+      "aria-valuetext": text,
+      title: text,
+    });
+    change(thumb, { hidden: count === 0 });
     if (!count) return;
     thumb.style.left = `${(100 * (position + 0.5)) / count}%`;
     thumb.style.width = `max(3px, ${85 / count}%)`;

@@ -8,7 +8,7 @@ import { exactReader } from "./exact_reader.js";
 import { photoThumb } from "./photo_thumb.js";
 import { rangeLegend } from "./range_legend.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, TOP_CODE } from "./ranges.js";
-import { element, followFrame, formatNumber, onChange } from "./shared.js";
+import { change, element, followFrame, formatNumber, onChange } from "./shared.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
 
@@ -199,13 +199,12 @@ export function compareView({ model, map, controls, host, signal }) {
     const [a, b] = [frameOf(first), frameOf(second)];
     const busy = has && [first, second].some(({ now }) => now.state === "busy");
     node.classList.toggle("rw-busy", busy);
-    empty.hidden = has;
-    swap.hidden = remove.hidden = !has || host.saved;
+    change(empty, { hidden: has });
+    for (const button of [swap, remove]) change(button, { hidden: !has || Boolean(host.saved) });
     // What is on screen stays until there is something of both photos to take its place.
     if (busy && !columns.hidden) return;
-    columns.hidden = !has || !a || !b || a.isVector;
-    status.hidden = !has || !columns.hidden;
-    status.textContent = why(a);
+    change(columns, { hidden: !has || !a || !b || a.isVector });
+    change(status, { text: why(a), hidden: !has || !columns.hidden });
     difference = null;
     if (columns.hidden || !a || !b) return;
     const channel = Math.min(map.get("channel"), a.channels - 1);

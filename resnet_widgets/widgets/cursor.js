@@ -1,6 +1,6 @@
 // The cursor that views share: a part of the picture, whatever the number of cells.
 
-import { formatNumber } from "./shared.js";
+import { change, formatNumber } from "./shared.js";
 
 /** @type {Record<string, [columns: number, rows: number]>} where the arrow keys take a cursor */
 export const STEPS = {
@@ -93,8 +93,8 @@ export function readingOf(frame, channel, block, exact = null) {
  * @param {number[]} edges left, top, right, bottom in 0…1, or []
  */
 export function placeBox(node, edges) {
-  node.hidden = edges.length !== 4;
-  if (node.hidden) return;
+  change(node, { hidden: edges.length !== 4 });
+  if (edges.length !== 4) return;
   const [left, top, right, bottom] = edges;
   node.style.left = `${100 * left}%`;
   node.style.top = `${100 * top}%`;

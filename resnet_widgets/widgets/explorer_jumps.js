@@ -1,6 +1,6 @@
 // Links to the parts of the explorer, which is higher than most screens.
 
-import { element } from "./shared.js";
+import { change, element } from "./shared.js";
 
 /**
  * @param {[name: string, part: HTMLElement][]} parts in the order they stand in
@@ -35,9 +35,9 @@ export function explorerJumps(parts, signal) {
     jump,
     /** Which parts there are to go to, and what they show. */
     arrange(/** @type {string} */ shown) {
-      here.textContent = here.title = shown;
+      change(here, { text: shown, title: shown });
       links.forEach((link, index) => {
-        link.disabled = parts[index][1].hidden;
+        change(link, { disabled: parts[index][1].hidden });
       });
     },
   };

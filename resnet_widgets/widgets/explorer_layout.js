@@ -14,7 +14,7 @@ import {
 import { helpCard } from "./help_card.js";
 import { photoView } from "./photo_view.js";
 import { regionList } from "./region_list.js";
-import { element, errorLine, onChange, setTrait } from "./shared.js";
+import { change, element, errorLine, onChange, setTrait } from "./shared.js";
 
 /** @typedef {{ path: string, stage: string, block: string, shape: number[],
  *   field: import("./receptive_field.js").Field | null }} Row */
@@ -125,24 +125,24 @@ export function explorerLayout({ model, el, signal, host, models, rowOf, inputSi
   function arrange() {
     const ready = models.tree.get("layers").length > 0;
     const hasPhoto = model.get("photo") !== "";
-    waiting.hidden = ready && (hasPhoto || !model.get("status"));
-    body.hidden = !ready || !waiting.hidden;
-    main.hidden = !hasPhoto;
-    empty.hidden = hasPhoto;
-    footer.node.hidden = body.hidden;
-    treeName.textContent = model.get("layer") || "Layers";
+    change(waiting, { hidden: ready && (hasPhoto || !model.get("status")) });
+    change(body, { hidden: !ready || !waiting.hidden });
+    change(main, { hidden: !hasPhoto });
+    change(empty, { hidden: hasPhoto });
+    change(footer.node, { hidden: body.hidden });
+    change(treeName, { text: model.get("layer") || "Layers" });
     const note = model.get("about").note ?? "";
-    notes.textContent = note;
-    notes.hidden = !note || header.note.getAttribute("aria-expanded") !== "true";
-    photoNotes.textContent = (model.get("picture").notes ?? []).join("; ");
-    photoNotes.hidden = !photoNotes.textContent;
+    const folded = header.note.getAttribute("aria-expanded") !== "true";
+    change(notes, { text: note, hidden: !note || folded });
+    const said = (model.get("picture").notes ?? []).join("; ");
+    change(photoNotes, { text: said, hidden: !said });
     const [height, width] = model.get("about").size ?? [1, 1];
     photo.setAspect(width / height);
     // A vector has no channels to lay out beside the bars that show it already.
-    boxes.grid.hidden = (rowOf(model.get("layer"))?.shape.length ?? 3) < 3;
+    change(boxes.grid, { hidden: (rowOf(model.get("layer"))?.shape.length ?? 3) < 3 });
     if (boxes.grid.hidden) photo.setOverlay(null);
     // A saved page says there what needs the notebook.
-    boxes.why.hidden = !models.why.get("live") && !host.saved;
+    change(boxes.why, { hidden: !models.why.get("live") && !host.saved });
     jumps.arrange([model.get("layer"), `ch ${model.get("channel")}`].join(" · "));
   }
 
@@ -170,7 +170,7 @@ export function explorerLayout({ model, el, signal, host, models, rowOf, inputSi
     "rw-painted",
     (event) => {
       // A last picture of the layer before may still come when this one has none.
-      if (!boxes.grid.hidden) photo.setOverlay(/** @type {HTMLCanvasElement} */ (event.target));
+      if (!boxes.grid.hidden) photo.setOverlay(/** @type {CustomEvent} */ (event).detail);
     },
     { signal },
   );

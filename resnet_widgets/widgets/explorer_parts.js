@@ -1,6 +1,6 @@
 // The parts of the explorer around its maps: header, waiting card, predictions, footer.
 
-import { element, formatShare, onChange } from "./shared.js";
+import { change, element, formatShare, onChange } from "./shared.js";
 
 const MIB = 2 ** 20;
 
@@ -153,7 +153,7 @@ export function footerOf() {
      */
     show(seen, reading, size) {
       if (!seen) {
-        where.textContent = "Point at the photo or a map; drag a box to find its channels";
+        change(where, { text: "Point at the photo or a map; drag a box to find its channels" });
         return;
       }
       const parts = [reading];
@@ -163,7 +163,7 @@ export function footerOf() {
         const rows = `${Math.max(0, top)}–${Math.min(size[0], bottom) - 1}`;
         parts.push(`photo px ${columns}, ${rows}`);
       }
-      where.textContent = parts.filter(Boolean).join("   ·   ");
+      change(where, { text: parts.filter(Boolean).join("   ·   ") });
     },
   };
 }

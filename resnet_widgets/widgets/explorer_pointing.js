@@ -2,7 +2,7 @@
 
 import { readingOf } from "./cursor.js";
 import { fieldSize, look, lookers } from "./receptive_field.js";
-import { onChange, setTrait } from "./shared.js";
+import { change, onChange, setTrait } from "./shared.js";
 
 /**
  * @param {{ model: any, signal: AbortSignal, models: Record<string, any>, store: any,
@@ -22,7 +22,8 @@ export function explorerPointing({ model, signal, models, store, layout, rowOf, 
       cursor,
       pixels.map((edge, i) => edge / size[(i + 1) % 2]),
     );
-    layout.sees.textContent = layout.sees.title = pixels.length ? fieldSize(pixels, size) : "";
+    const sees = pixels.length ? fieldSize(pixels, size) : "";
+    change(layout.sees, { text: sees, title: sees });
     layout.footer.show(seen, reading(seen?.block), size);
   }
 

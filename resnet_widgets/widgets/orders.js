@@ -1,7 +1,7 @@
 // In which order channels stand, and which of them are nothing to look at.
 
 import { codeCounts, TOP_CODE } from "./ranges.js";
-import { element, formatShare, formatShort, onChange, setTrait } from "./shared.js";
+import { change, element, formatShare, formatShort, onChange, setTrait } from "./shared.js";
 
 /** @typedef {import("./frame.js").Frame} OrderedFrame */
 
@@ -187,12 +187,14 @@ export function orderControl(model, trait, signal) {
       takeReference();
       return;
     }
-    select.value = order;
+    if (select.value !== order) select.value = order;
+    const similar = order === "similarity";
     const last = /** @type {HTMLOptionElement} */ (select.options[select.options.length - 1]);
-    last.text = order === "similarity" ? `like ch ${reference}` : ORDER_NAMES.similarity;
-    again.hidden = order !== "similarity" || reference === channel;
-    again.textContent = `like ${channel}`;
-    again.title = `Sort by similarity to channel ${channel}, the one shown`;
+    change(last, { text: similar ? `like ch ${reference}` : ORDER_NAMES.similarity });
+    change(again, { hidden: !similar || reference === channel });
+    if (again.hidden) return;
+    const title = `Sort by similarity to channel ${channel}, the one shown`;
+    change(again, { text: `like ${channel}`, title });
   }
   select.addEventListener(
     "change",

@@ -4,7 +4,7 @@
 import { cursorCells, placeBox, STEPS } from "./cursor.js";
 import { pointing } from "./pointing.js";
 import { regionBox } from "./region_box.js";
-import { element, onChange, setTrait, setTraits } from "./shared.js";
+import { change, element, onChange, setTrait, setTraits } from "./shared.js";
 
 /**
  * @typedef {{ name: string, size: [number, number], box: [number, number, number, number],
@@ -149,10 +149,10 @@ export function photoView({ model, signal, size, cells }) {
   function showOverlay() {
     const value = model.get("overlay");
     strength.value = String(Math.round(100 * value));
-    share.textContent = `${strength.value} %`;
     overlay.style.opacity = String(value);
-    overlay.hidden = !hasMap || value === 0;
-    strength.disabled = !hasMap;
+    change(share, { text: `${strength.value} %` });
+    change(overlay, { hidden: !hasMap || value === 0 });
+    change(strength, { disabled: !hasMap });
   }
 
   regionBox({ node, area: crop, model, cells: size, steps: cells, signal });
@@ -201,13 +201,16 @@ export function photoView({ model, signal, size, cells }) {
       draw();
     },
 
-    /** @param {HTMLCanvasElement | null} map what a view of the map has painted */
+    /** @param {ImageData | null} map what a view of the map has painted */
     setOverlay(map) {
       hasMap = map !== null;
       if (map) {
-        overlay.width = map.width;
-        overlay.height = map.height;
-        overlay.getContext("2d")?.drawImage(map, 0, 0);
+        if (overlay.width !== map.width || overlay.height !== map.height) {
+          overlay.width = map.width;
+          overlay.height = map.height;
+        }
+        // To draw the canvas of the map would lay out the page first.
+        overlay.getContext("2d")?.putImageData(map, 0, 0);
       }
       showOverlay();
     },

@@ -1,7 +1,7 @@
 // The histogram of what is shown, with the two ends of the range as handles on it.
 
 import { barChart } from "./bars.js";
-import { element, formatShort, throttle } from "./shared.js";
+import { change, element, formatShort, throttle } from "./shared.js";
 
 /** The ends do not come nearer to each other than this part of the axis. */
 const LEAST = 1 / 500;
@@ -113,10 +113,12 @@ export function rangeHistogram(signal, choose) {
     handles.forEach((handle, end) => {
       const value = /** @type {Spread} */ (shown).range[end];
       handle.style.left = `${at[end]}%`;
-      handle.setAttribute("aria-valuemin", String(Math.min(axis[0], value)));
-      handle.setAttribute("aria-valuemax", String(Math.max(axis[1], value)));
-      handle.setAttribute("aria-valuenow", String(value));
-      handle.setAttribute("aria-valuetext", formatShort(value));
+      change(handle, {
+        "aria-valuemin": Math.min(axis[0], value),
+        "aria-valuemax": Math.max(axis[1], value),
+        "aria-valuenow": value,
+        "aria-valuetext": formatShort(value),
+      });
     });
   }
 
@@ -191,10 +193,10 @@ export function rangeHistogram(signal, choose) {
     show(next) {
       shown = next;
       chart.draw(next.bars);
-      svg.toggleAttribute("hidden", !next.outline);
+      change(svg, { hidden: !next.outline });
       if (next.outline) {
-        svg.setAttribute("viewBox", `0 0 ${next.outline.length} 100`);
-        outline.setAttribute("d", outlinePath(next.outline));
+        change(svg, { viewBox: `0 0 ${next.outline.length} 100` });
+        change(outline, { d: outlinePath(next.outline) });
       }
       place();
     },

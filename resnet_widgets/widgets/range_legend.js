@@ -1,7 +1,7 @@
 // Two numbers, and between them the colours that stand for what lies between.
 
 import { colormapGradient } from "./colors.js";
-import { element, formatShort } from "./shared.js";
+import { change, element, formatShort } from "./shared.js";
 
 /** @param {...Node} more after the second number */
 export function rangeLegend(...more) {
@@ -18,9 +18,10 @@ export function rangeLegend(...more) {
     show(colormap, range, words = null) {
       const constant = !words && range[0] === range[1];
       const numbers = range.map(formatShort);
-      [low.textContent, high.textContent] =
-        words ?? (constant ? [`constant ${numbers[0]}`, ""] : numbers);
-      gradient.hidden = constant;
+      const texts = words ?? (constant ? [`constant ${numbers[0]}`, ""] : numbers);
+      change(low, { text: texts[0] });
+      change(high, { text: texts[1] });
+      change(gradient, { hidden: constant });
       gradient.style.backgroundImage = colormapGradient(colormap);
     },
   };

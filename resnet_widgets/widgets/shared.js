@@ -22,6 +22,28 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
+ * Changes what differs, and leaves the rest alone: to a page with rules such as `:has()`, and
+ * JupyterLab has many, even to write the same again is a change.
+ * @param {Element} node
+ * @param {Record<string, string | number | boolean | null | undefined>} attributes as for `element`;
+ *   null, undefined and false take one away
+ */
+export function change(node, { text, ...attributes }) {
+  for (const [name, value] of Object.entries(attributes)) {
+    const none = value === null || value === undefined || value === false;
+    const wanted = none ? null : value === true ? "" : String(value);
+    if (wanted === node.getAttribute(name)) continue;
+    if (wanted === null) node.removeAttribute(name);
+    else node.setAttribute(name, wanted);
+  }
+  if (text === undefined || node.textContent === String(text)) return;
+  const only = node.childNodes.length === 1 ? node.firstChild : null;
+  // Other letters in the same node are less of a change than another node.
+  if (only?.nodeType === Node.TEXT_NODE && text !== "") only.nodeValue = String(text);
+  else node.textContent = String(text);
+}
+
+/**
  * One element of a drawing.
  * @param {string} tag
  * @param {Record<string, string | number>} attributes

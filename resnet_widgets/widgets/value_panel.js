@@ -6,6 +6,7 @@ import { axisOf, rangeHistogram } from "./range_histogram.js";
 import { rangeLegend } from "./range_legend.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, sharesRange } from "./ranges.js";
 import {
+  change,
   element,
   formatShare,
   formatShort,
@@ -157,7 +158,7 @@ export function valuePanel(model, signal) {
     const words = choice.symmetric ? ["−max", "+max"] : ["min", "max"];
     const colormap = colormapName(model.get("colormap"), choice.symmetric);
     legend.show(colormap, range, shared ? null : words);
-    auto.hidden = choice.limits.length !== 2;
+    change(auto, { hidden: choice.limits.length !== 2 });
   }
 
   /** How many cells are marked, and how; means are no cells to be counted, which `note` says. */
@@ -174,12 +175,12 @@ export function valuePanel(model, signal) {
       ),
     );
     if (note) marks.append(element("li", { text: `bars: ${note}` }));
-    marks.hidden = items.length === 0 && !note;
+    change(marks, { hidden: items.length === 0 && !note });
   }
 
   function drawVector(/** @type {import("./frame.js").Frame} */ vector) {
     const zeros = vector.zeros.reduce((sum, zero) => sum + zero, 0) / vector.channels;
-    share.textContent = `share of zeros ${formatShare(zeros)}`;
+    change(share, { text: `share of zeros ${formatShare(zeros)}` });
     const { all } = rangeEnds(vector, 0);
     const bars = vectorHistogram(vector.strength, BINS);
     chart.show({ axis: all, range: all, symmetric: false, bars, outline: null });
@@ -187,17 +188,17 @@ export function valuePanel(model, signal) {
   }
 
   function draw() {
-    node.hidden = !frame;
+    change(node, { hidden: !frame });
     if (!frame) return;
     const grid = model.get("mode") === "grid" && !frame.isVector;
-    title.hidden = grid;
-    legend.node.hidden = controls.hidden = mixer.hidden = frame.isVector;
+    change(title, { hidden: grid });
+    for (const part of [legend.node, controls, mixer]) change(part, { hidden: frame.isVector });
     chart.node.classList.toggle("rw-histogram-still", frame.isVector);
-    chart.node.hidden = false;
     const means = reductionNote(frame.reduction);
-    clip.title = means ? `${CLIP_TITLE}. Measured on ${means}` : CLIP_TITLE;
-    chart.node.title = means && `The layer: ${means}`;
+    change(clip, { title: means ? `${CLIP_TITLE}. Measured on ${means}` : CLIP_TITLE });
+    change(chart.node, { title: means && `The layer: ${means}` });
     if (frame.isVector) {
+      change(chart.node, { hidden: false });
       drawVector(frame);
       return;
     }
@@ -211,14 +212,14 @@ export function valuePanel(model, signal) {
       ? { plane: frame.plane(channel), reduction: frame.reduction }
       : whole.of(photo, frame, channel);
     const note = reductionNote(reduction);
-    share.textContent =
-      channelNote(frame, channel) || `share of zeros ${formatShare(frame.zeros[channel])}`;
+    const zeros = `share of zeros ${formatShare(frame.zeros[channel])}`;
+    change(share, { text: channelNote(frame, channel) || zeros });
     drawLegend(range, choice);
     drawMarks(grid || note ? {} : countMarks(plane, channelMarks(from, to, range)), note);
     // A sheet has one histogram only, that of the layer.
     const shown = grid && !sharesRange(choice) ? full : range;
     const axis = chart.axis(axisOf(grid ? full : [from, to], shown));
-    chart.node.hidden = !(axis[0] < axis[1]);
+    change(chart.node, { hidden: !(axis[0] < axis[1]) });
     if (chart.node.hidden) return;
     const layer = layerHistogram(frame, axis, BINS);
     chart.show({

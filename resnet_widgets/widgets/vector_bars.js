@@ -28,7 +28,7 @@ export function vectorBars(model, signal) {
   }
 
   function draw() {
-    if (!frame) return;
+    if (!frame || node.hidden) return;
     const values = frame.strength;
     const chosen = Math.min(model.get("channel"), frame.channels - 1);
     const labels = model.get("labels");

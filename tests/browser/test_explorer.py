@@ -156,6 +156,42 @@ def test_a_stage_name_selects_its_layer_each_time(show_explorer):
         expect(name).to_have_attribute("aria-pressed", "false")
 
 
+def test_a_step_of_the_slider_lays_the_page_out_once(show_explorer):
+    """Who asks for a size between two writes has the page laid out each time."""
+    page = show_explorer(layer="conv3_block1_out", channel=0)
+    wait_shown(page, "conv3_block1_out", 0)
+    slider = page.locator(".rw-explorer-main > .rw-slider [role=slider]")
+    slider.press("Home")
+    page.wait_for_selector(".rw-sheet .rw-cells[data-shown=conv3_block1_out]")
+    next_frame(page)
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+
+    def counts():
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return {metric["name"]: metric["value"] for metric in metrics}
+
+    before = counts()
+    slider.evaluate(
+        """async (slider) => {
+          // Each step begins between two frames, as an event does.
+          const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+          for (let step = 0; step < 20; step++) {
+            await frame();
+            const key = step % 8 < 4 ? "ArrowRight" : "ArrowLeft";
+            const options = { key, bubbles: true, cancelable: true };
+            slider.dispatchEvent(new KeyboardEvent("keydown", options));
+          }
+          await frame();
+        }"""
+    )
+    after = counts()
+    assert slider.get_attribute("aria-valuenow") == "4"
+    # One a step, that of its frame, and a frame or two that something else asked for.
+    assert 20 <= after["LayoutCount"] - before["LayoutCount"] <= 23
+    assert after["RecalcStyleCount"] - before["RecalcStyleCount"] <= 23
+
+
 def test_one_message_a_change(show_explorer):
     """The kernel hears of a slider step from the slider and from the explorer: positions only."""
     page = show_explorer()

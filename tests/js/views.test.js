@@ -153,7 +153,7 @@ test("the title says which channel of how many, or in which order", () => {
   const model = (state) => ({ get: (name) => ({ layer: "conv", order: "index", ...state })[name] });
   const shown = { channels: 4, zeros: Float32Array.of(1, 0.5, 0, 1), isVector: false };
   const [layer, facts] = titleOf(model({ mode: "single", channel: 9 }), shown);
-  assert.deepEqual([layer, facts.flat().join("")], ["conv", "ch 3 of 4"]);
+  assert.deepEqual([layer, facts.join("")], ["conv", "ch 3 of 4"]);
   const order = (name, reference) =>
     titleOf(model({ mode: "grid", order: name, reference }), shown)[1].join("");
   assert.equal(titleOf(model({ mode: "grid" }), shown)[0], "All 4 channels");
@@ -163,7 +163,7 @@ test("the title says which channel of how many, or in which order", () => {
   );
   assert.deepEqual(titleOf(model({ mode: "grid" }), { channels: 9, isVector: true }), [
     "conv",
-    ["9 values"],
+    ["9 values", "", ""],
   ]);
-  assert.deepEqual(titleOf(model({}), null), ["conv", []]);
+  assert.deepEqual(titleOf(model({}), null), ["conv", ["", "", ""]]);
 });
