@@ -1,10 +1,14 @@
-"""A page that sends anything at all: the kernel's side neither breaks nor works for it."""
+"""A page that sends anything at all: the kernel's side neither breaks nor works for it.
+
+`RW_EXAMPLES=10` tries ten times as many.
+"""
 
 from __future__ import annotations
 
 import builtins
 import itertools
 import json
+import os
 import threading
 
 import ipywidgets
@@ -32,6 +36,7 @@ from resnet_widgets.widgets._base import Widget
 from resnet_widgets.widgets.explain_panel import _is_question
 
 LONG = 60  # seconds; reached only by a test that fails
+TIMES = int(os.environ.get("RW_EXAMPLES", "1"))
 HALF = "\ud83d"  # of an emoji: JSON can have it, UTF-8 cannot, so it cannot be sent back
 FRAME = Frame.from_activation(np.random.default_rng(0).random((4, 4, 3)))
 ROWS = [{"path": name, "stage": "conv1", "shape": (4, 4, 3)} for name in ("first", "second")]
@@ -224,7 +229,7 @@ def still_works(name, widget, comm):
 
 
 @pytest.mark.parametrize(("name", "trait"), SYNCED, ids=lambda value: value)
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(value=values)
 @example(value=HALF)
 @example(value=[HALF])
@@ -253,7 +258,7 @@ def test_any_trait_set_to_any_value(name, trait, value):
 
 
 @pytest.mark.parametrize("name", WIDGETS)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(content=messages, buffers=buffers)
 @example(content=HALF, buffers=[])
 @example(content={"kind": "want", "id": 1, "photo": HALF, "layer": HALF}, buffers=[])
@@ -281,7 +286,7 @@ def test_any_message(name, content, buffers):
 
 
 @pytest.mark.parametrize("what", [*explaining._ANSWERS, "bake"])
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_question_has_an_answer_or_a_worded_error(what, data):
     paths = st.sampled_from([row.path for row in EXPLORER.cache.layers])
