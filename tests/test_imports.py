@@ -63,6 +63,27 @@ def test_a_file_imports_only_what_its_room_may(path):
     assert not {name.split(".")[0] for name in names} & forbidden
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (
+            "js",
+            r"(inner|outer)HTML|insertAdjacentHTML|document\.write|srcdoc|\beval\(|new Function",
+        ),
+        ("js", r"\bfetch\(|XMLHttpRequest|WebSocket|import\(\"http|from \"http|\bon[a-z]+: \""),
+        ("py", r"\bpickle\.|allow_pickle=True|safe_mode=False|\b(eval|exec)\("),
+    ],
+)
+def test_no_text_becomes_code_and_no_page_fetches(kind, words):
+    """What a name or a file says is shown, not run; only `download.py` goes to a network."""
+    sources = {path: path.read_text(encoding="utf-8") for path in ROOT.rglob(f"*.{kind}")}
+    assert [path for path, text in sources.items() if re.search(words, text)] == []
+    network = [
+        path.stem for path in SOURCES if {"urllib", "urllib.request"} & imported_modules(path)
+    ]
+    assert network == ["download"]
+
+
 def test_whatever_is_imported_is_a_declared_dependency():
     text = (ROOT.parent / "pyproject.toml").read_text(encoding="utf-8")
     declared = {

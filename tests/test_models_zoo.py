@@ -91,6 +91,23 @@ def odd_names():
     return keras.Model(inputs, x)
 
 
+def quantized():
+    """Dense weights in 8 bits; convolutions keep their floats."""
+    x = inputs = keras.Input((32, 32, 3))
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(conv(8, 3, name="first")(x))
+    model = keras.Model(inputs, keras.layers.Dense(4, name="scores")(x))
+    model.quantize("int8")
+    return model
+
+
+def one_cell_and_lambda():
+    """Maps of 1 × 1, and a layer that is a function of Python."""
+    x = inputs = keras.Input((32, 32, 3))
+    x = keras.layers.GlobalMaxPooling2D(keepdims=True, name="cell")(conv(4, 3, name="first")(x))
+    x = keras.layers.Lambda(lambda x: x * 2, name="twice")(x)
+    return keras.Model(inputs, conv(5, 1, name="last")(x))
+
+
 def only_an_input():
     """Keras 3.13 does not make such a model."""
     inputs = keras.Input((32, 32, 3), name="nothing_else")
@@ -119,6 +136,8 @@ ZOO = {
     "several outputs": several_outputs,
     "a layer with several outputs": layer_with_several_outputs,
     "V2": v2_block,
+    "quantized": quantized,
+    "one cell, Lambda": one_cell_and_lambda,
     "odd names": odd_names,
     "training is random": augmented,
     "float16": lambda: small(dtype="float16"),
