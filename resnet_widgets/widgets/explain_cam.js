@@ -1,6 +1,7 @@
 // A class activation map, and the channels it is the sum of.
 
 import {
+  evenly,
   floatsOf,
   formatSeconds,
   largestOf,
@@ -32,6 +33,13 @@ export function camSection(panel) {
   const count = element("input", { type: "range", min: 0, value: 0 });
   count.setAttribute("aria-label", "How many channels are added up");
   const countText = element("output");
+  const sum = element(
+    "label",
+    { class: "rw-why-blend", hidden: true },
+    element("span", { text: "sum of" }),
+    count,
+    countText,
+  );
   const run = runButton("Compute", computeNow, () => panel.cancel("cam"));
   const title = element("b");
   const list = element("div", { class: "rw-why-list" });
@@ -44,13 +52,7 @@ export function camSection(panel) {
       element("div", { class: "rw-why-controls" }, method),
       run.node,
       picture.node,
-      element(
-        "label",
-        { class: "rw-why-blend" },
-        element("span", { text: "sum of" }),
-        count,
-        countText,
-      ),
+      sum,
     ),
     element("div", {}, element("div", { class: "rw-why-where" }, title), list),
     lesson(
@@ -88,6 +90,7 @@ export function camSection(panel) {
   /** What is known of another photo, layer or class must not stand as if it were of this one. */
   function clear() {
     cam = null;
+    sum.hidden = true;
     list.replaceChildren();
     title.textContent = countText.textContent = "";
     picture.show(null);
@@ -106,11 +109,11 @@ export function camSection(panel) {
 
   function showList() {
     if (!cam) return;
+    const format = evenly(cam.rows.map((/** @type {number[]} */ row) => row[1]));
     const rows = cam.rows.map((/** @type {number[]} */ [channel, alpha, share]) => ({
       name: `ch ${channel}`,
-      aside: `α ${formatNumber(alpha)}`,
+      aside: `α ${format(alpha)}`,
       value: share,
-      note: formatNumber(share),
       title: `α = ${formatNumber(alpha)}, adds ${formatNumber(share)} to the mean of the map`,
     }));
     const chosen = cam.rows.findIndex(
@@ -143,6 +146,7 @@ export function camSection(panel) {
       const answer = await panel.ask("cam", options, run.progress);
       if (!answer || mine !== asked) return;
       cam = answer.data;
+      sum.hidden = false;
       sums = floatsOf(answer.buffers[0]);
       title.textContent = `${cam.label}: channels of ${cam.layer}`;
       count.max = String(cam.counts.length - 1);

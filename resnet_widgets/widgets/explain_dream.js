@@ -24,8 +24,7 @@ export function dreamSection(panel) {
   const canvas = element("canvas", {
     class: "rw-why-overlay",
     role: "img",
-    width: 128,
-    height: 128,
+    hidden: true,
   });
   canvas.setAttribute("aria-label", "The picture so far");
   const steps = element(
@@ -66,6 +65,7 @@ export function dreamSection(panel) {
   function paint(/** @type {DataView} */ view, target = canvas) {
     const side = Math.round(Math.sqrt(view.byteLength / 3));
     const image = rgbImage(view, model.get("size")[1] ?? side);
+    target.hidden = false;
     target.width = image.width;
     target.height = image.height;
     target.getContext("2d")?.putImageData(image, 0, 0);

@@ -158,7 +158,7 @@ export function knobsSection(panel) {
       const answer = await panel.ask("rank", options, rank.progress);
       if (!answer || mine !== ranked) return;
       const { label, layer } = answer.data;
-      rank.set(false, `What muting it does to the logit of ${label}, channels of ${layer}`);
+      rank.set(false, `What muting each channel of ${layer} does to the logit of ${label}`);
       showRanking(answer.data);
     } catch (error) {
       if (mine === ranked) rank.set(false, /** @type {Error} */ (error).message);
@@ -249,7 +249,9 @@ export function knobsSection(panel) {
           setTrait(model, "target", model.get("target") === row.index ? -1 : row.index),
         );
         const pair = (/** @type {string} */ before, /** @type {string} */ after) =>
-          changed && before !== after ? [element("s", { text: before }), ` ${after}`] : [after];
+          changed && before !== after
+            ? [element("span", { class: "rw-soft", text: `${before} →` }), ` ${after}`]
+            : [after];
         return element(
           "tr",
           {},

@@ -57,8 +57,9 @@ export function colourKey() {
     show(colormap, low, high, { below, above } = {}) {
       const colours = element("span", { class: "rw-why-key-colours", "aria-hidden": "true" });
       colours.style.background = colormapGradient(colormap);
-      const start = element("span", { text: `${below ? "≤ " : ""}${formatShort(low)}` });
-      const end = element("span", { text: `${above ? "≥ " : ""}${formatShort(high)}` });
+      const format = high >= 0.1 ? formatShort : evenly([high]);
+      const start = element("span", { text: `${below ? "≤ " : ""}${format(low)}` });
+      const end = element("span", { text: `${above ? "≥ " : ""}${format(high)}` });
       node.replaceChildren(start, colours, end);
       node.hidden = false;
     },
@@ -112,19 +113,14 @@ export function overlay(label) {
     "aria-label": "How strongly the map covers the photo",
   });
   const key = colourKey();
-  const node = element(
-    "div",
-    { class: "rw-why-picture" },
-    canvas,
-    element(
-      "label",
-      { class: "rw-why-blend" },
-      element("span", { text: "photo" }),
-      strength,
-      element("span", { text: "map" }),
-    ),
-    key.node,
+  const blend = element(
+    "label",
+    { class: "rw-why-blend", hidden: true },
+    element("span", { text: "photo" }),
+    strength,
+    element("span", { text: "map" }),
   );
+  const node = element("div", { class: "rw-why-picture" }, canvas, blend, key.node);
   /** @type {ImageBitmap | null} */
   let photo = null;
   /** @type {Heat | null} */
@@ -162,6 +158,7 @@ export function overlay(label) {
     /** @param {Heat | null} next */
     show(next) {
       heat = next;
+      blend.hidden = !heat;
       draw();
       if (!heat) return key.hide();
       const { values, signed, limit = largestOf(values) } = heat;
@@ -173,14 +170,27 @@ export function overlay(label) {
 }
 
 /**
+ * How to write the numbers of one column: three digits of the largest, and all as many decimals.
+ * @param {number[]} values
+ * @returns {(value: number) => string}
+ */
+export function evenly(values) {
+  const most = largestOf(Float32Array.from(values));
+  if (!(most >= 1e-3 && most < 1e5)) return formatNumber;
+  const decimals = Math.max(0, 2 - Math.floor(Math.log10(most)));
+  return (value) =>
+    Number.isFinite(value) ? value.toFixed(decimals).replaceAll("-", "−") : formatNumber(value);
+}
+
+/**
  * Rows with a bar each, to click on.
- * @param {{ name: string, value: number, aside?: string, note?: string,
- *   picture?: Node, title?: string }[]} rows
+ * @param {{ name: string, value: number, aside?: string, picture?: Node, title?: string }[]} rows
  * @param {number} chosen index of the row that is marked, or -1
  * @param {(index: number) => void} pick
  */
 export function rankedRows(rows, chosen, pick) {
   const most = rows.reduce((top, row) => Math.max(top, Math.abs(row.value)), 0) || 1;
+  const format = evenly(rows.map((row) => row.value));
   return rows.map((row, index) => {
     const bar = element("span", { class: "rw-row-bar" });
     bar.style.width = `${(100 * Math.abs(row.value)) / most}%`;
@@ -197,11 +207,11 @@ export function rankedRows(rows, chosen, pick) {
         "span",
         { class: "rw-row-name" },
         ...(row.picture ? [row.picture] : []),
-        row.name,
+        element("span", { text: row.name }),
         ...(row.aside ? [element("span", { class: "rw-soft", text: row.aside })] : []),
       ),
       element("span", { class: "rw-row-track" }, bar),
-      element("span", { text: row.note ?? formatNumber(row.value) }),
+      element("span", { text: format(row.value) }),
     );
     node.addEventListener("click", () => pick(index));
     return node;
@@ -273,8 +283,9 @@ export function formatLogit(/** @type {number | null} */ logit) {
   return logit.toFixed(2).replaceAll("-", "−");
 }
 
-/** `4.6` for `conv4_block6`; other names stay. */
+/** `4.6` for `conv4_block6`, `stem` for what comes before the blocks; other names stay. */
 export function shortBlock(/** @type {string} */ block) {
+  if (/^(conv1|pool1)_/.test(block)) return "stem";
   return block.replace(/^conv(\d+)_block(\d+)$/, "$1.$2");
 }
 

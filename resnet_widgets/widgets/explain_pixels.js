@@ -1,7 +1,7 @@
 // Attribution to pixels: which parts of the photo the answer depends on.
 
 import { floatsOf, formatSeconds, lesson, overlay, runButton } from "./explain_parts.js";
-import { element, formatNumber } from "./shared.js";
+import { element, formatShort } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
@@ -91,7 +91,7 @@ export function pixelsSection(panel) {
       const values = floatsOf(answer.buffers[0]);
       picture.show({ values, height: shape[0], width: shape[1], signed, limit: strong(values) });
       run.set(false);
-      const missing = gap === null ? "" : `, completeness gap ${formatNumber(100 * gap)} %`;
+      const missing = gap === null ? "" : `, completeness gap ${formatShort(100 * gap)} %`;
       facts.textContent = `For ${label}: ${steps} ${steps === 1 ? "run" : "runs"} of the network${missing}`;
     } catch (error) {
       if (mine === asked) run.set(false, /** @type {Error} */ (error).message);

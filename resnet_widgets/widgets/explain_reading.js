@@ -37,6 +37,12 @@ export function readingSection(panel) {
   const blocks = element("div", { class: "rw-why-blocks", role: "group" });
   blocks.setAttribute("aria-label", "Nearest label in each block");
   const chart = element("div", { class: "rw-why-reading" }, scale, plot, blocks);
+  const axes = element(
+    "div",
+    { class: "rw-title" },
+    element("span", { text: "All blocks" }),
+    element("span", { text: "likeness to the photos of a label, a cosine" }),
+  );
   const empty = element(
     "div",
     { class: "rw-why-empty" },
@@ -46,7 +52,7 @@ export function readingSection(panel) {
       text: 'explorer.early_reading({"cat": ["cat1.jpg", "cat2.jpg"], "dog": ["dog1.jpg", "dog2.jpg"]})',
     }),
   );
-  const shown = element("div", { class: "rw-why-stack" }, answer, legend, chart);
+  const shown = element("div", { class: "rw-why-stack" }, answer, legend, axes, chart);
   const node = element(
     "div",
     { class: "rw-why-stack" },

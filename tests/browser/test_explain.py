@@ -98,7 +98,7 @@ def test_a_muted_channel_moves_the_classes(show_panel):
     assert page.evaluate("() => stub.models.shown.saved.at(-1).edits.length") == 1
     answer(page, "scores", EDITED)
     expect(rows.nth(0).locator("th")).to_have_text("dog")
-    expect(rows.nth(0)).to_contain_text("25 % 60 %")
+    expect(rows.nth(0)).to_contain_text("25 % → 60 %")
     expect(page.locator(".rw-why-then").first).to_be_visible()
     expect(page.locator(".rw-why-edits li")).to_have_text([EDITED["edits"][0] + "×"])
     page.get_by_role("button", name=f"Undo {EDITED['edits'][0]}").click()
@@ -197,7 +197,7 @@ def test_ranking_shows_progress_and_picks_channels(show_panel):
     expect(rows.nth(1)).to_have_attribute("aria-pressed", "true")
     rows.nth(0).click()
     assert trait(page, "channel") == 9
-    expect(page.get_by_text(f"logit of cat, channels of {LAYER}")).to_be_visible()
+    expect(page.get_by_text(f"each channel of {LAYER} does to the logit of cat")).to_be_visible()
     page.evaluate("stub.models.shown.update({layer: 'a'})")
     expect(rows).to_have_count(2)
     page.evaluate("stub.models.shown.update({target: 5})")
@@ -344,6 +344,9 @@ def test_a_map_goes_with_what_it_was_made_of(show_panel):
     expect(page.locator(".rw-why-list .rw-row")).to_have_count(0)
     expect(page.locator(".rw-why-key")).to_be_hidden()
     expect(page.get_by_text("of 4 channels")).to_have_count(0)
+    # Nothing to blend, and nothing to add up.
+    for label in ("How strongly the map covers the photo", "How many channels are added up"):
+        expect(page.get_by_label(label)).to_be_hidden()
 
 
 def test_a_slow_map_goes_too_and_a_late_answer_is_not_taken(show_panel):

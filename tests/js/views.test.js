@@ -5,6 +5,7 @@ import { barPath, columnValues } from "../../resnet_widgets/widgets/bars.js";
 import { playPause } from "../../resnet_widgets/widgets/channel_slider.js";
 import { stepSlider } from "../../resnet_widgets/widgets/channel_track.js";
 import { blockValue, cursorCells, readingOf } from "../../resnet_widgets/widgets/cursor.js";
+import { evenly } from "../../resnet_widgets/widgets/explain_parts.js";
 import {
   clampZoom,
   rowsToPaint,
@@ -166,4 +167,13 @@ test("the title says which channel of how many, or in which order", () => {
     ["9 values", "", ""],
   ]);
   assert.deepEqual(titleOf(model({}), null), ["conv", ["", "", ""]]);
+});
+
+test("the numbers of a column have as many decimals as the largest needs", () => {
+  const written = (...values) => values.map(evenly(values));
+  assert.deepEqual(written(-0.13634, 0.135, 0.0099), ["−0.136", "0.135", "0.010"]);
+  assert.deepEqual(written(0.00852, -0.0083), ["0.00852", "−0.00830"]);
+  assert.deepEqual(written(1234.5, 2), ["1235", "2"]);
+  assert.deepEqual(written(2e-7, 0), ["2.00e−7", "0"]);
+  assert.deepEqual(written(null, 0.5), ["not finite", "0.500"]);
 });

@@ -135,7 +135,7 @@ def test_a_restart_of_the_kernel_is_told_and_the_picture_stays(open_notebook):
 
 
 def test_why(open_notebook):
-    """Open the panel, mute a channel, look at the map without it, undo; find its CAM."""
+    """Mute a channel, look at the map without it, undo; find its CAM; cancel a dream half way."""
     notebook = open_notebook(
         "import skimage\nimport resnet_widgets as rw\n"
         "explorer = rw.explore(skimage.data.chelsea(), 'mini', layer='conv5_block3_out')\nexplorer"
@@ -175,4 +175,15 @@ def test_why(open_notebook):
     notebook.wait_for_value("len(explorer.edits)", 0)
     page.get_by_role("tab", name="CAM").click()
     page.get_by_text("512 of 512 channels").wait_for()
+
+    page.get_by_role("tab", name="Dream").click()
+    page.get_by_label("Steps").select_option("512")
+    page.get_by_role("button", name="Make a picture").click()
+    dream = page.get_by_role("img", name="The picture so far")
+    dream.wait_for()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_text("Cancelled.").wait_for()
+    # What has grown so far stays, and the next picture may begin.
+    assert len(np.unique(pixels_of(dream))) > 2
+    assert page.get_by_role("button", name="Make a picture").is_enabled()
     assert notebook.evaluate("explorer.why.error") == ""
