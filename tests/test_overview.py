@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 
 from resnet_widgets.engine.images import load_image
@@ -95,6 +98,23 @@ def test_a_vector_is_bars_with_names():
     assert [bar.get_width() for bar in bars.patches] == pytest.approx([0.7, 0.2, 0.1])
     # A name is no formula.
     assert all(not tick.get_parse_math() for tick in bars.get_yticklabels())
+
+
+def test_odd_and_endless_names_stay_in_their_line_and_out_of_the_file(monkeypatch):
+    name = "<b>\n\x1b[31m\u202e\ud83d" + "x" * 3000
+    monkeypatch.setitem(ARRAYS, name, ARRAYS["a"])
+    asked = cache()
+    asked.about.title = name
+    photo = dataclasses.replace(PHOTO, source=name)
+    figure = plot_overview(asked, photo, name, stages={name: 1})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        png = overview_png(figure, dpi=60)
+    texts = [text.get_text() for text in figure.findobj(Text)]
+    lines = [line for text in texts for line in text.splitlines()]
+    assert sum("<b>��" in line for line in lines) == 4
+    assert all(len(line) < 90 and line.isprintable() for line in lines)
+    assert set(Image.open(io.BytesIO(png)).info) <= {"Software", "dpi"}
 
 
 def test_a_channel_that_the_layer_lacks_is_its_last():
