@@ -36,6 +36,7 @@ from .widgets._coloured import COLOURS
 
 if TYPE_CHECKING:
     from .engine.activations import ActivationCache
+    from .engine.images import InputImage
     from .export import SavedPage
 
 # Largest picture in a saved notebook, where it is a third larger.
@@ -80,6 +81,12 @@ def explore(
     explorer = Explorer(image, model, layer=layer, cache=cache)
     close_former_of_this_cell(explorer)
     return explorer
+
+
+def _forget_pick(picker: ImagePicker, image: InputImage | None) -> None:
+    """Once another picture is shown than was picked, the same one can be picked again."""
+    if image is None or image.source != picker.name:
+        picker.update(name="", note="")
 
 
 class Explorer(ExplorerState):
@@ -295,6 +302,7 @@ class Explorer(ExplorerState):
 
     @traitlets.observe("image")
     def _look_at_image(self, _change: Any) -> None:
+        _forget_pick(self.picker, self.image)
         self._looking.stop_picking("image")
         self._looking.look()
 
@@ -305,6 +313,7 @@ class Explorer(ExplorerState):
 
     @traitlets.observe("compare")
     def _look_at_second(self, _change: Any) -> None:
+        _forget_pick(self.compare_picker, self.compare)
         self._looking.stop_picking("compare")
         self._looking.compare()
 

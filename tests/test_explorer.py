@@ -349,6 +349,19 @@ def test_a_picked_photo_is_looked_at(make):
     assert explorer.picture["notes"][0] == "reduced"
 
 
+def test_a_sample_can_be_picked_again_once_another_photo_is_shown(make):
+    explorer = done(make())
+    for picker, trait in ((explorer.picker, "image"), (explorer.compare_picker, "compare")):
+        name, opened = picker.samples[0], threading.Event()
+        explorer.observe(lambda change, opened=opened: opened.set(), trait)
+        picker._handle_custom_msg({"kind": "sample", "name": name}, [])
+        assert opened.wait(LONG)
+        assert getattr(explorer, trait).source == name
+        assert picker.name == name
+        setattr(explorer, trait, PHOTO)
+        assert picker.name == ""
+
+
 def test_a_picked_file_that_is_no_picture_is_an_error_and_the_photo_stays(make):
     explorer = done(make())
     photo, failed = explorer.photo, threading.Event()

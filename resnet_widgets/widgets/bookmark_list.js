@@ -40,9 +40,10 @@ export function bookmarkOf(model, map, why, note) {
  * @param {any} options.model the explorer's
  * @param {any} options.map the model of its ActivationMap
  * @param {any} options.why the model of its ExplainPanel
+ * @param {() => void} options.onReplay called when a bookmark was gone back to
  * @param {AbortSignal} options.signal
  */
-export function bookmarkList({ model, map, why, signal }) {
+export function bookmarkList({ model, map, why, onReplay, signal }) {
   const input = element("input", {
     type: "text",
     class: "rw-bookmark-note",
@@ -138,6 +139,7 @@ export function bookmarkList({ model, map, why, signal }) {
     if (entry.digest && entry.digest !== model.get("photo")) {
       model.send({ kind: "show", photo: entry.digest, name: entry.photo });
     }
+    onReplay();
   }
 
   form.addEventListener(

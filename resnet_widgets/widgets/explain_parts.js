@@ -271,9 +271,9 @@ export function tile(values, height, width, limit) {
   return canvas;
 }
 
-/** `0.2 s`, `12 s`, `3 min`, for what something will take. */
+/** `1 s`, `12 s`, `3 min`, for what something will take. */
 export function formatSeconds(/** @type {number} */ seconds) {
-  if (seconds < 1) return "less than a second";
+  if (seconds < 1) return "1 s";
   return seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
 }
 

@@ -14,8 +14,13 @@ export function explorerKeys({ model, el, signal, models, layout }) {
     if (open && help.hidden) before = /** @type {HTMLElement} */ (el.ownerDocument.activeElement);
     help.hidden = !open;
     header.help.setAttribute("aria-expanded", String(open));
-    if (open) help.querySelector("button")?.focus();
-    else (before && el.contains(before) ? before : header.help).focus({ preventScroll: true });
+    if (open) {
+      // The card lies at the top of the explorer, which may be out of sight.
+      header.node.scrollIntoView({ block: "nearest" });
+      const top = /** @type {HTMLElement} */ (help.querySelector(".rw-help-groups"));
+      top.scrollTop = 0;
+      top.focus({ preventScroll: true });
+    } else (before && el.contains(before) ? before : header.help).focus({ preventScroll: true });
   }
 
   function onKey(/** @type {KeyboardEvent} */ event) {

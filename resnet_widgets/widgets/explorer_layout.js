@@ -62,7 +62,7 @@ export function explorerLayout({ model, el, signal, host, models, rowOf, inputSi
   );
   photoBox.classList.add("rw-photo-part");
   const facts = element("div", { class: "rw-explorer-facts" });
-  const predictions = predictionList(model, signal);
+  const predictions = predictionList(model, models.why, signal);
   facts.append(predictions, boxes.values);
   const regionBox = regionList({ model, map: models.map, host, signal });
   const compareBox = compareView({
@@ -72,7 +72,13 @@ export function explorerLayout({ model, el, signal, host, models, rowOf, inputSi
     host,
     signal,
   });
-  const bookmarks = bookmarkList({ model, map: models.map, why: models.why, signal });
+  const bookmarks = bookmarkList({
+    model,
+    map: models.map,
+    why: models.why,
+    onReplay: () => jumps.jump(0),
+    signal,
+  });
   const treeName = element("summary");
   const treePart = element(
     "details",

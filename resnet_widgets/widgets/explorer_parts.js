@@ -1,6 +1,6 @@
 // The parts of the explorer around its maps: header, waiting card, predictions, footer.
 
-import { change, element, formatShare, onChange } from "./shared.js";
+import { change, element, formatShare, onChange, setTrait } from "./shared.js";
 
 const MIB = 2 ** 20;
 
@@ -105,10 +105,22 @@ export function waitingCard(/** @type {any} */ model, /** @type {AbortSignal} */
   return node;
 }
 
-/** @param {any} model @param {AbortSignal} signal */
-export function predictionList(model, signal) {
+/** @param {any} model @param {any} why the model of its ExplainPanel @param {AbortSignal} signal */
+export function predictionList(model, why, signal) {
   const list = element("ol", { class: "rw-predictions" });
-  const node = titled(element("span", { text: "Prediction" }), element("span"), list);
+  const count = element("span");
+  const undo = element("button", { type: "button", class: "rw-quiet", text: "undo" });
+  const edited = element("span", { class: "rw-predictions-edited", hidden: true }, count, undo);
+  const node = titled(element("span", { text: "Prediction" }), edited, list);
+  undo.addEventListener("click", () => setTrait(why, "edits", []), { signal });
+  /** Says that it is not the network's own answer. */
+  function showEdits() {
+    const edits = why.get("edits").length;
+    change(edited, { hidden: edits === 0 });
+    change(count, { text: `with ${edits} ${edits === 1 ? "edit" : "edits"}` });
+  }
+  onChange(why, ["edits"], showEdits, signal);
+  showEdits();
   function show() {
     const predictions = /** @type {[string, number | null][]} */ (model.get("predictions"));
     node.hidden = predictions.length === 0;
@@ -161,7 +173,7 @@ export function footerOf() {
         const [left, top, right, bottom] = seen.pixels;
         const columns = `${Math.max(0, left)}–${Math.min(size[1], right) - 1}`;
         const rows = `${Math.max(0, top)}–${Math.min(size[0], bottom) - 1}`;
-        parts.push(`photo px ${columns}, ${rows}`);
+        parts.push(`photo x ${columns}, y ${rows} px`);
       }
       change(where, { text: parts.filter(Boolean).join("   ·   ") });
     },

@@ -1,4 +1,4 @@
-// The card with all keys of all widgets.
+// The card of what can be done here, and with which keys.
 
 import { element } from "./shared.js";
 
@@ -64,6 +64,14 @@ const KEYS = [
   ],
 ];
 
+/** What one has to know to begin. */
+const START = [
+  "Choose a layer in the tree, then a channel: under the map, or among all channels.",
+  "Point at the photo or at a map: the warm square is the same place everywhere, and the frame around it is what that cell sees.",
+  "Drag a box to find the channels that fire most in it. Green is in the cache.",
+  "With a finger or a pen: tap to point, tap the same cell of a map again to pin it; press and hold, then drag, to draw a region; a quick drag scrolls the page.",
+];
+
 export function helpCard() {
   const groups = KEYS.map(([where, keys]) =>
     element(
@@ -86,19 +94,14 @@ export function helpCard() {
   );
   return element(
     "div",
-    { class: "rw-help", role: "dialog", "aria-label": "Keys", hidden: true },
+    { class: "rw-help", role: "dialog", "aria-label": "Help", hidden: true },
     element(
       "div",
-      { class: "rw-help-groups", tabindex: 0, role: "group", "aria-label": "Keys" },
+      { class: "rw-help-groups", tabindex: 0, role: "group", "aria-label": "What to do, and keys" },
+      element("ul", {}, ...START.map((text) => element("li", { text }))),
       // Columns in the box that scrolls would go on to its side, not down.
       element("div", { class: "rw-help-columns" }, ...groups),
     ),
-    element("p", {
-      text:
-        "The warm square is the same place everywhere; green is in the cache. With a finger or a pen: " +
-        "tap a picture to point, tap the same cell of a map again to pin it, press and hold, then " +
-        "drag, to draw a region; a quick drag scrolls the page.",
-    }),
     element("button", { type: "button", text: "Close" }),
   );
 }

@@ -59,7 +59,8 @@ export function look(cursor, layer, size) {
 }
 
 /**
- * The cells of a layer that look at a pixel, in 0…1 of the picture; `[]` if that is not known.
+ * The cells of a layer that look at a pixel, in 0…1 of the picture; `[]` if that is not known, or
+ * if all of them do.
  * @param {number[]} pixel `[x, y]`, or []
  * @param {{ shape: number[], field: Field | null } | undefined} layer
  */
@@ -67,7 +68,8 @@ export function lookers(pixel, layer) {
   if (pixel.length !== 2 || !layer?.field || layer.shape.length !== 3) return [];
   const [height, width] = layer.shape;
   const block = seeing(layer.field, pixel, [height, width]);
-  return block.map((edge, i) => edge / (i % 2 ? height : width));
+  const all = block[0] === 0 && block[1] === 0 && block[2] === width && block[3] === height;
+  return all ? [] : block.map((edge, i) => edge / (i % 2 ? height : width));
 }
 
 /**

@@ -179,7 +179,7 @@ export function regionList({ model, map, host, signal }) {
       : found
         ? "No channel of this layer has only finite values."
         : "The region is the whole picture: there is no rest to compare it with.";
-    const said = ["std above the rest", reductionNote(frame.reduction)];
+    const said = ["std above the rest of its map", reductionNote(frame.reduction)];
     facts.textContent = note.hidden ? said.filter(Boolean).join(", ") : "";
     for (const [i, tile] of tiles.entries()) {
       tile.node.hidden = i >= channels.length;

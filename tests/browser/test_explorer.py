@@ -223,7 +223,7 @@ def test_pointing_at_the_photo_marks_the_cell_and_what_it_sees(show_explorer):
     # Row 5 sees the pixels from -3 + 5 * 4 on, ten of them, column 3 likewise.
     footer = page.locator(".rw-explorer-footer")
     expect(footer).to_contain_text("row 5 col 3")
-    expect(footer).to_contain_text("photo px 9–18, 17–26")
+    expect(footer).to_contain_text("photo x 9–18, y 17–26 px")
     value = FRAMES["conv2_block1_out"][5, 3, 2]
     shown = float(footer.inner_text().split("≈ ")[1].split()[0])
     assert shown == pytest.approx(value, abs=1 / 504 + 5e-4)
@@ -257,7 +257,9 @@ def test_keys(show_explorer):
     page.keyboard.press("?")
     card = page.get_by_role("dialog")
     expect(card).to_be_visible()
-    expect(card.get_by_role("button")).to_be_focused()
+    expect(card.get_by_role("group", name="What to do, and keys")).to_be_focused()
+    for key in card.locator("kbd").all():
+        assert key.bounding_box()["height"] < 24, "the name of a key is broken into lines"
     page.keyboard.press("Escape")
     expect(card).to_be_hidden()
     page.keyboard.press("/")
@@ -280,6 +282,35 @@ def test_in_the_card_of_keys_arrows_scroll_it(show_explorer):
     assert (trait(page, "layer"), trait(page, "channel")) == ("conv2_block1_out", 2)
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_the_card_of_keys_opens_at_its_top_wherever_the_page_is(show_explorer):
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    page.set_viewport_size({"width": 1000, "height": 480})
+    page.locator(".rw-bookmark-note").scroll_into_view_if_needed()
+    page.locator(".rw-explorer").evaluate("(node) => node.focus({ preventScroll: true })")
+    page.keyboard.press("?")
+    card = page.get_by_role("dialog")
+    expect(card.get_by_text("Choose a layer in the tree")).to_be_in_viewport()
+    box = card.bounding_box()
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= 480
+
+
+def test_an_answer_with_edits_says_so_and_takes_them_back(show_explorer):
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    said = page.locator(".rw-predictions-edited")
+    expect(said).to_be_hidden()
+    mute = [{"kind": "mute", "layer": "conv2_block1_out", "channels": [c]} for c in (1, 2)]
+    page.evaluate("(edits) => stub.models.why.set('edits', edits)", mute[:1])
+    expect(said).to_contain_text("with 1 edit")
+    page.evaluate("(edits) => stub.models.why.set('edits', edits)", mute)
+    expect(said).to_contain_text("with 2 edits")
+    said.get_by_role("button", name="undo").click()
+    assert trait(page, "edits", "why") == []
+    expect(said).to_be_hidden()
 
 
 def test_shares_of_the_prediction_are_never_rounded_to_all(show_explorer):

@@ -308,6 +308,7 @@ def test_a_bookmark_is_three_keys_away_and_comes_back_with_a_click(show_explorer
     expect(go).to_have_attribute("aria-pressed", "false")
     go.click()
     wait_shown(page, LAYER, 2)
+    expect(page.get_by_role("group", name="Photo and map")).to_be_focused()
     assert trait(page, "region") == [0, 0, 0.5, 0.5]
     assert trait(page, "colormap", "map") == "magma"
     assert trait(page, "edits", "why") == [edit]

@@ -148,7 +148,7 @@ def test_cursor_receptive_field_colours_and_predictions(open_page, cache):
     picture.wait_for()
     box = picture.bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.6)
-    expect(page.locator(".rw-explorer-footer")).to_contain_text("photo px")
+    expect(page.locator(".rw-explorer-footer")).to_contain_text("photo x")
     expect(page.locator(".rw-field")).to_be_visible()
     # Exact numbers are the kernel's: nobody is asked for them, and none is promised.
     expect(page.locator(".rw-explorer-footer")).to_contain_text("≈")

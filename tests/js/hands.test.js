@@ -89,6 +89,9 @@ test("without a pixel, a field or places there is nothing to outline", () => {
   const field = /** @type {any} */ ({ size: [3, 3], stride: [1, 1], start: [-1, -1] });
   assert.deepEqual(lookers([0, 3], { shape: [4, 8, 2], field }), [0, 0.5, 0.25, 1]);
   assert.deepEqual(lookers([], { shape: [4, 8, 2], field }), []);
+  // Where all cells look at it, a frame around each map would tell nothing.
+  const wide = { ...field, size: [99, 99], start: [-49, -49] };
+  assert.deepEqual(lookers([0, 3], { shape: [4, 8, 2], field: wide }), []);
   assert.deepEqual(lookers([0, 3], { shape: [4, 8, 2], field: null }), []);
   assert.deepEqual(lookers([0, 3], { shape: [8], field }), []);
   assert.deepEqual(lookers([0, 3], undefined), []);
