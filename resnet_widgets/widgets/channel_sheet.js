@@ -1,6 +1,6 @@
 // All channels of a layer as one contact sheet. Only the rows in view and around it are painted.
 
-import { cellSpans, channelColors, colormapName, colormapTable, paintTile } from "./colors.js";
+import { channelColors, colormapName, colormapTable, paintTile } from "./colors.js";
 import { channelFacts, channelKinds, KINDS, visibleChannels } from "./orders.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds } from "./ranges.js";
 import { change, element, onChange, oncePerFrame, setTrait } from "./shared.js";
@@ -16,6 +16,7 @@ import {
 } from "./sheet_layout.js";
 import { markTile } from "./sheet_marks.js";
 import { tileLift } from "./tile_lift.js";
+import { tilePlanes } from "./tile_planes.js";
 
 /** Pixels of what is painted at a time; on a screen with small pixels more is drawn coarser. */
 const MOST_PIXELS = 4e6;
@@ -56,6 +57,9 @@ export function channelSheet(model, signal) {
   let view = { top: 0, height: 0 };
   /** @type {[number, number]} rows on the canvas */
   let painted = [0, 0];
+  const planesFor = tilePlanes();
+  /** @type {ImageData | null} */
+  let image = null;
   /** @type {{ position: number, y: number } | null} tile that stays where it is while all others grow */
   let anchor = null;
 
@@ -110,8 +114,10 @@ export function channelSheet(model, signal) {
       canvas.height = marks.height = px(height);
     }
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    const image = context.createImageData(canvas.width, canvas.height);
-    const pixels = new Uint32Array(image.data.buffer);
+    if (image?.width !== canvas.width || image.height !== canvas.height) {
+      image = context.createImageData(canvas.width, canvas.height);
+    }
+    const pixels = new Uint32Array(image.data.buffer).fill(0);
     const signs = /** @type {CanvasRenderingContext2D} */ (marks.getContext("2d"));
     signs.clearRect(0, 0, marks.width, marks.height);
     const colorsOf = channelPainter(frame);
@@ -119,8 +125,7 @@ export function channelSheet(model, signal) {
     const [tileWidth, tileHeight] = [layout.tileWidth, layout.tileHeight].map((length) =>
       Math.max(1, Math.floor(length * unit)),
     );
-    const columns = cellSpans(frame.columns, tileWidth);
-    const rows = cellSpans(frame.rows, tileHeight);
+    const { planeOf, stride, columns, rows } = planesFor(frame, tileWidth, tileHeight);
     const kinds = channelKinds(frame);
     const last = Math.min(order.length, end * layout.columns);
     for (let position = first * layout.columns; position < last; position++) {
@@ -128,8 +133,7 @@ export function channelSheet(model, signal) {
       const { colors, range } = colorsOf(channel);
       const tile = tileOf(position);
       const [x, y] = [px(tile.x), px(tile.y - top)];
-      const plane = frame.plane(channel);
-      paintTile(pixels, canvas.width, x, y, columns, rows, plane, frame.columns, colors);
+      paintTile(pixels, canvas.width, x, y, columns, rows, planeOf(channel), stride, colors);
       const rect = { x, y, width: tileWidth, height: tileHeight };
       markTile(signs, rect, { frame, channel, range, colors, kind: kinds[channel] }, unit);
     }
@@ -147,8 +151,13 @@ export function channelSheet(model, signal) {
     for (const side of /** @type {const} */ (["top", "width", "height"])) {
       looking.style[side] = canvas.style[side];
     }
-    looking.width = canvas.width;
-    looking.height = canvas.height;
+    const context = /** @type {CanvasRenderingContext2D} */ (looking.getContext("2d"));
+    if (looking.width === canvas.width && looking.height === canvas.height) {
+      context.clearRect(0, 0, looking.width, looking.height);
+    } else {
+      looking.width = canvas.width;
+      looking.height = canvas.height;
+    }
     const unit = canvas.width / width;
     const [first, end] = painted;
     const top = first * (layout.tileHeight + GAP);
@@ -164,7 +173,6 @@ export function channelSheet(model, signal) {
       ].map((edge) => Math.round(edge * unit));
       path.rect(left + 0.5, upper + 0.5, right - left - 1, lower - upper - 1);
     }
-    const context = /** @type {CanvasRenderingContext2D} */ (looking.getContext("2d"));
     for (const [ink, line] of /** @type {const} */ ([
       ["#000", 3],
       ["#fff", 1],

@@ -1,7 +1,7 @@
 // The bar chart of strengths is the slider; beside it: play, how fast, the strongest, in which order.
 
 import { channelTrack } from "./channel_track.js";
-import { orderControl, strongestChannel, visibleChannels } from "./orders.js";
+import { channelKinds, KINDS, orderControl, strongestChannel, visibleChannels } from "./orders.js";
 import {
   becomeRoot,
   change,
@@ -71,12 +71,14 @@ async function renderSlider({ model, el, signal, host }) {
     const left = count - channels.length;
     change(hidden, { text: left ? `${left} hidden` : "" });
     const without = left ? `, ${left} hidden` : "";
+    const kind = frame && !frame.isVector ? channelKinds(frame)[channel] : "";
+    const odd = kind ? `, ${KINDS[kind].meaning}` : "";
     track.show({
       channels,
       values: frame?.strength ?? null,
       channel,
       label: model.get("description") || "Channel",
-      text: count ? `channel ${channel} of ${count}${strong}${without}` : "no channels",
+      text: count ? `channel ${channel} of ${count}${strong}${odd}${without}` : "no channels",
     });
   }
 

@@ -178,7 +178,7 @@ export function cellSpans(cells, size) {
 /**
  * Paints one plane into a rectangle of a larger picture. Where a pixel covers several cells it shows
  * the mean of their values, not of their colours, and a cell without a number wins.
- * @param {Uint32Array} out pixels of the picture
+ * @param {Uint32Array | Uint8Array} out pixels of the picture
  * @param {number} stride its width
  * @param {number} x left edge of the rectangle
  * @param {number} y top edge
@@ -186,7 +186,7 @@ export function cellSpans(cells, size) {
  * @param {{ start: Int32Array, end: Int32Array }} rows from `cellSpans`
  * @param {Uint8Array} plane
  * @param {number} width of the plane
- * @param {Uint32Array} colors from `channelColors`
+ * @param {Uint32Array | Uint8Array} colors from `channelColors`
  */
 export function paintTile(out, stride, x, y, columns, rows, plane, width, colors) {
   const across = columns.start.length;

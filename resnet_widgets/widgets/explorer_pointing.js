@@ -23,7 +23,8 @@ export function explorerPointing({ model, signal, models, store, layout, rowOf, 
       pixels.map((edge, i) => edge / size[(i + 1) % 2]),
     );
     const sees = pixels.length ? fieldSize(pixels, size) : "";
-    change(layout.sees, { text: sees, title: sees });
+    const rest = sees.includes(" of ") ? " px; the rest lies outside of the photo" : "";
+    change(layout.sees, { text: sees, title: sees + rest });
     layout.footer.show(seen, reading(seen?.block), size);
   }
 

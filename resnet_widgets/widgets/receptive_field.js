@@ -73,7 +73,7 @@ export function lookers(pixel, layer) {
 }
 
 /**
- * How much a cell sees, in words: `sees 99 × 99, 75 × 99 inside`.
+ * How much a cell sees, in words: `sees 99 × 99 px`; at the edge of the photo `sees 75 × 99 of 99²`.
  * @param {number[]} pixels `[left, top, right, bottom]`, not clipped
  * @param {[number, number]} size height and width of the model's input
  */
@@ -81,5 +81,6 @@ export function fieldSize([left, top, right, bottom], [height, width]) {
   const across = Math.min(width, right) - Math.max(0, left);
   const down = Math.min(height, bottom) - Math.max(0, top);
   const [whole, inside] = [`${right - left} × ${bottom - top}`, `${across} × ${down}`];
-  return whole === inside ? `sees ${whole} px` : `sees ${whole}, ${inside} inside`;
+  if (whole === inside) return `sees ${whole} px`;
+  return `sees ${inside} of ${right - left === bottom - top ? `${right - left}²` : whole}`;
 }

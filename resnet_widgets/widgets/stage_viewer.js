@@ -6,6 +6,7 @@ import { exactReader } from "./exact_reader.js";
 import { RANGE_TRAITS } from "./ranges.js";
 import {
   becomeRoot,
+  change,
   element,
   errorLine,
   followFrame,
@@ -125,8 +126,9 @@ async function fillColumn({ model, el, signal, host }, index) {
 
   function describe() {
     const shown = frame ? Math.min(map.get("channel"), frame.channels - 1) : map.get("channel");
-    name.textContent = columnNames(model.get("layers"))[index] ?? "";
-    channel.textContent = `ch ${shown}`;
+    const called = columnNames(model.get("layers"))[index] ?? "";
+    change(name, { text: called });
+    change(channel, { text: `ch ${shown}` });
     const at = model.get("cursor");
     const block =
       frame && at.length === 4 && !frame.isVector
@@ -134,17 +136,17 @@ async function fillColumn({ model, el, signal, host }, index) {
         : null;
     if (frame && block) {
       const vector = exact.ask(photo, frame.layer, block);
-      fact.textContent = fact.title = readingValue(frame, shown, block, vector);
-    } else {
-      fact.textContent = frame ? formatShape(frame.shape) : "";
-      fact.title = "";
-    }
-    caption.title = `Select ${layer()}, channel ${shown}`;
-    caption.setAttribute("aria-pressed", String(model.get("selected") === layer()));
+      const value = readingValue(frame, shown, block, vector);
+      change(fact, { text: value, title: value });
+    } else change(fact, { text: frame ? formatShape(frame.shape) : "", title: null });
+    change(caption, {
+      title: `Select ${layer()}, channel ${shown}`,
+      "aria-pressed": String(model.get("selected") === layer()),
+    });
     const count = model.get("layers").length;
-    label(before, `Move ${name.textContent} to the left`, index === 0);
-    label(after, `Move ${name.textContent} to the right`, index >= count - 1);
-    label(remove, `Remove ${name.textContent}`, false);
+    label(before, `Move ${called} to the left`, index === 0);
+    label(after, `Move ${called} to the right`, index >= count - 1);
+    label(remove, `Remove ${called}`, false);
   }
 
   function setChannel(/** @type {number} */ value) {
@@ -207,9 +209,7 @@ function label(
   /** @type {string} */ text,
   /** @type {boolean} */ disabled,
 ) {
-  button.title = text;
-  button.setAttribute("aria-label", text);
-  button.disabled = disabled;
+  change(button, { title: text, "aria-label": text, disabled });
 }
 
 /** @param {{ model: any, el: HTMLElement, signal: AbortSignal, host: any }} context */

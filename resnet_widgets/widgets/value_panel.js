@@ -99,10 +99,10 @@ function rangeControls(model, signal) {
 
   function show() {
     blend.value = String(model.get("blend"));
-    blend.title = blendText(model.get("blend"));
-    blend.setAttribute("aria-valuetext", blend.title);
-    symmetric.setAttribute("aria-pressed", String(model.get("symmetric")));
-    colormap.options[0].text = `auto: ${colormapName("auto", model.get("symmetric"))}`;
+    const text = blendText(model.get("blend"));
+    change(blend, { title: text, "aria-valuetext": text });
+    change(symmetric, { "aria-pressed": String(model.get("symmetric")) });
+    change(colormap.options[0], { text: `auto: ${colormapName("auto", model.get("symmetric"))}` });
   }
   blend.addEventListener("input", () => chooseRange(model, { blend: Number(blend.value) }), {
     signal,

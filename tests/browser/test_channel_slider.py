@@ -94,7 +94,8 @@ def test_hidden_channels_are_passed_over_and_counted(show_slider):
     # All channels of this frame are constant, and one of them is dead.
     page = show_slider(value=2, hide=True)
     slider = page.get_by_role("slider")
-    expect(slider).to_have_attribute("aria-valuetext", "channel 2 of 8, strength 5.00, 7 hidden")
+    text = "channel 2 of 8, strength 5.00, constant, 7 hidden"
+    expect(slider).to_have_attribute("aria-valuetext", text)
     expect(page.locator(".rw-track-note")).to_have_text("7 hidden")
     assert press(page, "ArrowRight", "End", "Home") == [2, 2, 2]
     page.evaluate("stub.models.shown.update({ hide: false })")
@@ -117,10 +118,40 @@ def test_the_strongest_is_none_that_is_hidden(show):
     assert value(page) == 1
 
 
+def test_a_reader_hears_what_is_the_matter_with_a_channel(show):
+    array = np.random.default_rng(0).random((4, 4, 4), np.float32)
+    array[..., 1] = 0
+    array[:3, :, 2] = 1
+    array[0, 0, 3] = np.nan
+    page = show("channel_slider.js", ChannelSlider, {"conv": array}, layer="conv")
+    page.wait_for_selector("[aria-valuetext*=strength]")
+    slider = page.get_by_role("slider")
+
+    def said(channel):
+        page.evaluate("value => stub.models.shown.update({ value })", channel)
+        text = slider.get_attribute("aria-valuetext")
+        assert slider.get_attribute("title") == text
+        return text.split(", ", 2)[2:]
+
+    assert [said(channel) for channel in range(4)] == [
+        [],
+        ["dead: all zero for this photo"],
+        ["saturated: at its maximum in half of its cells or more"],
+        ["has cells that are not finite"],
+    ]
+
+
+def test_a_vector_has_no_constant_channels(show):
+    page = show("channel_slider.js", ChannelSlider, {"fc": STRENGTH}, layer="fc", value=1)
+    page.wait_for_selector("[aria-valuetext*=strength]")
+    text = "channel 1 of 8, strength 0.00"
+    expect(page.get_by_role("slider")).to_have_attribute("aria-valuetext", text)
+
+
 def test_a_reader_hears_channel_and_strength(show_slider):
     page = show_slider(value=4, order="strength", description="Filter")
     slider = page.get_by_role("slider", name="Filter")
-    expect(slider).to_have_attribute("aria-valuetext", "channel 4 of 8, strength 4.00")
+    expect(slider).to_have_attribute("aria-valuetext", "channel 4 of 8, strength 4.00, constant")
     for name, number in [("now", "2"), ("min", "0"), ("max", "7")]:
         expect(slider).to_have_attribute(f"aria-value{name}", number)
 

@@ -53,7 +53,7 @@ def test_a_pixel_of_the_photo_outlines_the_cells_that_see_it(show_explorer):
 
 def test_what_a_cell_sees_has_its_true_size_and_what_is_inside(show_explorer):
     page = show_explorer(cursor=[3 / 8, 0, 4 / 8, 1 / 8])
-    expect(page.get_by_text("sees 10 × 10, 10 × 7 inside")).to_be_visible()
+    expect(page.get_by_text("sees 10 × 7 of 10²")).to_be_visible()
     update(page, cursor=[3 / 8, 3 / 8, 4 / 8, 4 / 8])
     expect(page.get_by_text("sees 10 × 10 px", exact=True)).to_be_visible()
 

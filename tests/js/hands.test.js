@@ -99,7 +99,8 @@ test("without a pixel, a field or places there is nothing to outline", () => {
 
 test("a field is named by its true size, and by what of it is inside", () => {
   assert.equal(fieldSize([10, 20, 109, 119], [224, 224]), "sees 99 × 99 px");
-  assert.equal(fieldSize([-9, 150, 90, 249], [224, 200]), "sees 99 × 99, 90 × 74 inside");
+  assert.equal(fieldSize([-9, 150, 90, 249], [224, 200]), "sees 90 × 74 of 99²");
+  assert.equal(fieldSize([-9, 150, 90, 240], [224, 200]), "sees 90 × 74 of 99 × 90");
 });
 
 test("a box around two cells holds both, whichever comes first", () => {
