@@ -11,6 +11,7 @@ import {
   NO_NUMBER,
   paintTile,
 } from "../../resnet_widgets/widgets/colors.js";
+import { tilePlanes } from "../../resnet_widgets/widgets/tile_planes.js";
 
 const hex = (pixel) => {
   const bytes = [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255];
@@ -94,4 +95,20 @@ test("a smaller tile shows means, and a cell without a number is never lost", ()
 test("a tile is painted in its place, and nothing else is", () => {
   const painted = tile(Uint8Array.of(7), 1, 1, 2, { x: 1, y: 1, stride: 4, rows: 2 });
   assert.deepEqual(painted, [999, 999, 999, 999, 999, 7, 7, 999]);
+});
+
+test("a sheet shrinks a plane once for each frame and size of its tiles", () => {
+  const plane = Uint8Array.of(0, 10, 4, 4, 20, 30, 4, 4, 0, 0, 9, 9, 255, 0, 9, 9);
+  const frame = () => ({ columns: 4, rows: 4, plane: () => plane });
+  const planesFor = tilePlanes();
+  const [one, other] = [frame(), frame()];
+  const small = planesFor(one, 2, 2);
+  assert.deepEqual([small.stride, ...small.planeOf(0)], [2, 15, 4, 255, 9]);
+  assert.deepEqual([...small.columns.start, ...small.rows.end], [0, 1, 1, 2]);
+  assert.equal(planesFor(one, 2, 2).planeOf(0), small.planeOf(0));
+  assert.notEqual(planesFor(other, 2, 2).planeOf(0), small.planeOf(0));
+  assert.equal(planesFor(other, 3, 3).planeOf(0).length, 9);
+  const large = planesFor(other, 8, 8);
+  assert.equal(large.planeOf(0), plane);
+  assert.deepEqual([large.stride, ...large.columns.start], [4, 0, 0, 1, 1, 2, 2, 3, 3]);
 });
