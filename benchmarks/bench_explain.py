@@ -3,8 +3,9 @@
     python benchmarks/bench_explain.py [--model random] [--runs 20]
 
 Ablation is compared with a plain traced function of what comes after the layer: its share of a
-forward. Grad-CAM from the cached activation is compared with one from the photo on, by a model with
-two outputs in a `tf.function`.
+forward. Each edited run also looks whether any weight has changed, which is most of what it takes
+beside that: late in the network it is more than all that comes after. Grad-CAM from the cached
+activation is compared with one from the photo on, by a model with two outputs in a `tf.function`.
 """
 
 from __future__ import annotations
@@ -84,10 +85,14 @@ def main() -> int:
             value = values[layer]
             times.note(f"rest {layer}", lambda r=rest[layer], v=value: np.asarray(r(v)))
             times.note(f"mute {layer}", lambda edit=edit: cache.run(photo, edit))
+            times.note("weights", lambda: cache.generation)
             times.note(f"scratch {layer}", lambda run=scratch[layer]: np.asarray(run(x)))
             times.note(f"cam {layer}", lambda at=layer: grad_cam(cache, photo, at, 0).map)
 
-    rows = [times.row("plain forward", "forward", "forward")]
+    rows = [
+        times.row("plain forward", "forward", "forward"),
+        times.row("a look at all weights", "weights", "forward"),
+    ]
     for layer in LAYERS:
         rows += [
             times.row(f"what comes after {layer}", f"rest {layer}", "forward"),

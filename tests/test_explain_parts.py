@@ -175,6 +175,22 @@ def test_early_reading_needs_two_labels(cache):
 
 
 @mini
+def test_early_reading_says_how_far_it_is_and_can_be_ended(cache, photo):
+    said = []
+
+    def progress(share, text):
+        said.append((share, text))
+        if len(said) == 3:
+            raise InterruptedError
+
+    pairs = [(p, str(n)) for n, p in enumerate(photos_of(120, 4, 5))]
+    with pytest.raises(InterruptedError):
+        explain.early_reading(cache, photo, pairs, progress=progress)
+    # Four photos, and the one that is read.
+    assert [share for share, _ in said] == [0, 1 / 5, 2 / 5]
+
+
+@mini
 def test_labelled_photos_are_computed_once_for_each_state_of_the_weights(cache):
     photos = explain.LabelledPhotos(
         {"red": photos_of((200, 60, 60), 2, 1), "blue": photos_of((60, 60, 200), 2, 2)}
