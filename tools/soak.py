@@ -74,8 +74,9 @@ class User:
         answered, answers = threading.Event(), []
 
         def send(content: dict, buffers: object = None) -> None:
-            answers.append((content, buffers))
+            # That old frames are worth nothing any longer can be said at any time.
             if content.get("kind") != "forget":
+                answers.append((content, buffers))
                 answered.set()
 
         self.explorer.store.send = send
