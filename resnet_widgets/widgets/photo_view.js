@@ -70,7 +70,8 @@ export function photoView({ model, signal, size, cells }) {
   let picture = null;
   let aspect = 1;
   let whole = false;
-  let hasMap = false;
+  /** What a view of the map has painted. @type {ImageData | null} */
+  let map = null;
 
   function draw() {
     node.style.aspectRatio = String(aspect);
@@ -151,8 +152,15 @@ export function photoView({ model, signal, size, cells }) {
     strength.value = String(Math.round(100 * value));
     overlay.style.opacity = String(value);
     change(share, { text: `${strength.value} %` });
-    change(overlay, { hidden: !hasMap || value === 0 });
-    change(strength, { disabled: !hasMap });
+    change(overlay, { hidden: !map || value === 0 });
+    change(strength, { disabled: !map });
+    if (!map || overlay.hidden) return;
+    if (overlay.width !== map.width || overlay.height !== map.height) {
+      overlay.width = map.width;
+      overlay.height = map.height;
+    }
+    // To draw the canvas of the map would lay out the page first.
+    overlay.getContext("2d")?.putImageData(map, 0, 0);
   }
 
   regionBox({ node, area: crop, model, cells: size, steps: cells, signal });
@@ -201,17 +209,9 @@ export function photoView({ model, signal, size, cells }) {
       draw();
     },
 
-    /** @param {ImageData | null} map what a view of the map has painted */
-    setOverlay(map) {
-      hasMap = map !== null;
-      if (map) {
-        if (overlay.width !== map.width || overlay.height !== map.height) {
-          overlay.width = map.width;
-          overlay.height = map.height;
-        }
-        // To draw the canvas of the map would lay out the page first.
-        overlay.getContext("2d")?.putImageData(map, 0, 0);
-      }
+    /** @param {ImageData | null} next what a view of the map has painted, whenever it has */
+    setOverlay(next) {
+      map = next;
       showOverlay();
     },
 
