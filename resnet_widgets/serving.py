@@ -51,20 +51,17 @@ class Serving:
         return self._worker.submit(lambda task: self._compute(image, path))
 
     def trace_ahead(self, image: InputImage | EditedRun) -> None:
-        """Traces the network and its pieces, whenever nothing else is asked for.
-
-        The newest request runs first, so whatever the page wants comes before these.
-        """
+        """Traces the pieces and the whole network, whenever nothing else is asked for."""
         cache = self._shown.cache
         assert cache is not None
 
         def trace(index: int | None) -> None:
-            self._worker.submit(lambda task: cache.trace_piece(image, index))
+            self._worker.submit(lambda task: cache.trace_piece(image, index), when_idle=True)
 
-        self._worker.submit(lambda task: self.show_memory(), kind="memory")
-        trace(None)
-        for piece in reversed(cache.graph.pieces):
+        for piece in cache.graph.pieces:
             trace(piece.index)
+        trace(None)
+        self._worker.submit(lambda task: self.show_memory(), when_idle=True)
 
     def show_memory(self) -> None:
         """Tells the page what is cached, and how full the cache is."""

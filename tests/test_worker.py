@@ -52,6 +52,22 @@ def test_the_newest_request_runs_first(worker):
     assert order == [2, 1, 0]
 
 
+def test_what_can_wait_runs_when_nothing_else_is_left(worker):
+    order = []
+    release = hold(worker)
+
+    def ask(name, **options):
+        return worker.submit(lambda task: order.append(name), **options)
+
+    futures = [ask("first")]
+    futures += [ask(f"idle {n}", when_idle=True) for n in range(2)]
+    futures += [ask("last")]
+    release.set()
+    for future in futures:
+        future.result(LONG)
+    assert order == ["last", "first", "idle 0", "idle 1"]
+
+
 def test_a_newer_request_of_a_kind_cancels_the_one_that_waits(worker):
     release = hold(worker)
     old = worker.submit(lambda task: "old", kind="photo")

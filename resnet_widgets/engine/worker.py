@@ -64,12 +64,20 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def submit(self, function: Callable[[Task], Any], *, kind: Hashable = None) -> Future:
+    def submit(
+        self,
+        function: Callable[[Task], Any],
+        *,
+        kind: Hashable = None,
+        when_idle: bool = False,
+    ) -> Future:
         """Asks for `function(task)` to be run.
 
         Args:
             function: Takes a `Task`.
             kind: Requests of one kind replace each other; `None` replaces nothing.
+            when_idle: Whether it waits for all other requests, also for those that come later. Of
+                several, the oldest runs first.
 
         Returns:
             A `Future` of the result, cancelled if a newer request of its kind came first.
@@ -82,7 +90,8 @@ class Worker:
             if self._closed:
                 raise RuntimeError("This worker is closed and takes no more requests.")
             replaced = self._drop(lambda other: kind is not None and other.kind == kind)
-            self._waiting.append((task, function, future))
+            # Taken from the end.
+            self._waiting.insert(0 if when_idle else len(self._waiting), (task, function, future))
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._work, name="resnet_widgets", daemon=True
