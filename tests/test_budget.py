@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import threading
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from resnet_widgets.engine import tensor_store
+from resnet_widgets.engine import activations, memory, tensor_store
 from resnet_widgets.engine.activations import ActivationCache
 from resnet_widgets.engine.memory import MIB, give_back
 from resnet_widgets.engine.tensor_store import TensorStore
@@ -164,7 +165,8 @@ TestCache = Cache.TestCase
 
 def test_dropped_bytes_are_given_back_once_they_are_many(monkeypatch):
     calls = []
-    monkeypatch.setattr(tensor_store, "give_back", lambda: calls.append(store.nbytes))
+    monkeypatch.setattr(tensor_store, "give_back_soon", lambda: calls.append(store.nbytes))
+    monkeypatch.setattr(tensor_store, "_PAUSE", 0.0)
     store, tensor = TensorStore(32 * MIB), tf.zeros(4 * MIB)
     for index in range(10):
         store.put("photo", f"layer {index}", tensor, lasting=False, generation=0)
@@ -173,6 +175,18 @@ def test_dropped_bytes_are_given_back_once_they_are_many(monkeypatch):
     assert calls == [32 * MIB] * 2
     store.give_back()
     assert len(calls) == 2
+    monkeypatch.setattr(tensor_store, "_PAUSE", 3600.0)
+    for index in range(10, 30):
+        store.put("photo", f"layer {index}", tensor, lasting=False, generation=0)
+        store.give_back()
+    assert len(calls) == 2
+
+
+def test_whoever_asks_does_not_wait_until_memory_is_given_back(monkeypatch):
+    asked, done = threading.get_ident(), threading.Event()
+    monkeypatch.setattr(memory, "give_back", lambda: asked != threading.get_ident() and done.set())
+    memory.give_back_soon()
+    assert done.wait(10)
 
 
 @pytest.mark.parametrize("library", [None, 3], ids=["none", "without the function"])
@@ -184,3 +198,12 @@ def test_memory_is_left_alone_where_the_c_library_cannot_give_it_back(monkeypatc
 
     monkeypatch.setattr(ctypes, "CDLL", load)
     give_back()
+
+
+def test_a_cache_that_is_closed_gives_its_memory_back(monkeypatch):
+    calls = []
+    monkeypatch.setattr(activations, "give_back_soon", lambda: calls.append(cache.info().nbytes))
+    cache = ActivationCache(MODEL)
+    cache.activation(PHOTOS[0], LAYERS[-1])
+    cache.close()
+    assert calls == [0]

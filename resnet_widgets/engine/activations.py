@@ -16,7 +16,7 @@ from .edits import ClassScore, Edit, EditedRun, key_of
 from .graph import LayerGraph, LayerInfo, read_layers
 from .head import Head, head_of, reading_of
 from .images import InputImage, load_image
-from .memory import MIB, default_max_bytes, give_back
+from .memory import MIB, default_max_bytes, give_back, give_back_soon
 from .model_input import EditedInput, ModelInput, raw_input
 from .models import describe, load_model
 from .runner import Runner
@@ -400,6 +400,7 @@ class ActivationCache:
     def close(self) -> None:
         """Gives all memory back; the cache cannot be used again."""
         self._runner.close()
+        give_back_soon()
 
     # -- photos ------------------------------------------------------------------------------------
 

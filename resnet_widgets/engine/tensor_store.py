@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable
 
 import tensorflow as tf
 
-from .memory import MIB, give_back
+from .memory import MIB, give_back_soon
 
-# Dropped bytes after which memory is given back. It takes about a millisecond for each ten MiB.
+# Dropped bytes, and seconds since the last time, after which memory is given back. It has to be
+# taken again, page by page: done for each photo of many, it would cost a fifth of their time.
 _WORTH_GIVING_BACK = 64 * MIB
+_PAUSE = 10.0
 
 
 class TensorStore:
@@ -33,7 +37,8 @@ class TensorStore:
         self._lasting = _Shelf(max_bytes * 3 // 4)
         self._passing = _Shelf(max_bytes)
         self._lock = threading.Lock()
-        self._given_back = 0
+        # Bytes that had been dropped, and the time, when memory was last given back.
+        self._given_back = (0, -math.inf)
 
     @property
     def nbytes(self) -> int:
@@ -77,10 +82,12 @@ class TensorStore:
         """Gives the system the memory of what was dropped, once it is worth the time."""
         with self._lock:
             dropped = self._lasting.dropped + self._passing.dropped
-            if dropped - self._given_back < _WORTH_GIVING_BACK:
+            before, when = self._given_back
+            now = time.monotonic()
+            if dropped - before < _WORTH_GIVING_BACK or now - when < _PAUSE:
                 return
-            self._given_back = dropped
-        give_back()
+            self._given_back = dropped, now
+        give_back_soon()
 
     def clear(self) -> None:
         with self._lock:
