@@ -24,7 +24,7 @@ class Jobs:
         return future
 
     def _on_done(self, future: Future) -> None:
-        if future.cancelled():
+        if future.cancelled() or self._shown.comm is None:  # closed meanwhile
             return
         error = future.exception()
         if error is not None:

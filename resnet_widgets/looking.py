@@ -104,7 +104,7 @@ class Looking:
                 self._shown.update(**{trait: image})
 
         def rest(future: Future) -> None:
-            if self._newest[kind] is future:
+            if self._newest.get(kind) is future:
                 picker.update(busy=False)
 
         with traits_lock:
@@ -208,6 +208,7 @@ class Looking:
     def close(self) -> None:
         """Lets the model go."""
         self._given_cache = self._model = self._seen = self._compared = None
+        self._newest.clear()
 
     def _submit(self, function: Callable[[Task], Any], kind: str) -> Future:
         # Under the lock, so that nobody waits for the job that this one has replaced.

@@ -53,15 +53,17 @@ class Serving:
     def trace_ahead(self, image: InputImage | EditedRun) -> None:
         """Traces the pieces and the whole network, whenever nothing else is asked for."""
         cache = self._shown.cache
-        assert cache is not None
+        if cache is None:  # closed meanwhile
+            return
 
         def trace(index: int | None) -> None:
             self._worker.submit(lambda task: cache.trace_piece(image, index), when_idle=True)
 
-        for piece in cache.graph.pieces:
-            trace(piece.index)
-        trace(None)
-        self._worker.submit(lambda task: self.show_memory(), when_idle=True)
+        with contextlib.suppress(RuntimeError):  # closed meanwhile
+            for piece in cache.graph.pieces:
+                trace(piece.index)
+            trace(None)
+            self._worker.submit(lambda task: self.show_memory(), when_idle=True)
 
     def show_memory(self) -> None:
         """Tells the page what is cached, and how full the cache is."""

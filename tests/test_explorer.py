@@ -1,6 +1,7 @@
 """The explorer without a page: what it does in the background, what a page may do to it."""
 
 import dataclasses
+import gc
 import sys
 import threading
 import weakref
@@ -127,6 +128,21 @@ def test_it_is_there_before_the_model(make, monkeypatch):
     # Only now it can be known that there is no such layer.
     assert explorer.layer == "conv2_block2_out"
     assert "Received: layer='conv9'" in explorer.error
+
+
+def test_what_is_closed_while_it_works_lets_its_activations_go_at_once(make):
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            explorer, looked, gone = make(), threading.Event(), threading.Event()
+            explorer.observe(lambda change, looked=looked: looked.set(), "predictions")
+            assert explorer.predictions or looked.wait(LONG)
+            weakref.finalize(explorer.cache._store, gone.set)
+            explorer.close()
+            assert gone.wait(LONG), "something keeps the cache until Python looks for cycles"
+    finally:
+        gc.enable()
 
 
 def test_all_pieces_are_traced_ahead(make):

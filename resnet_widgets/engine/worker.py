@@ -147,6 +147,9 @@ class Worker:
             result = function(task)
         except BaseException as error:
             future.set_exception(error)
+            # The error knows this frame, and the future the error: what they hold, a model and its
+            # activations, would stay until Python looks for cycles.
+            del future, function
         else:
             future.set_result(result)
 
