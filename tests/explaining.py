@@ -32,6 +32,20 @@ def both_networks():
     return cache, photo
 
 
+def said_until_ended(count, work):
+    """Ends `work(progress)` when it has said `count` things; returns these `(share, text)`."""
+    said = []
+
+    def progress(share, text):
+        said.append((share, text))
+        if len(said) == count:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        work(progress)
+    return said
+
+
 def seeded_resnet50():
     """ResNet50 with all its blocks for 64 × 64 pixels, and batch norms that do something."""
     keras.utils.set_random_seed(3)

@@ -5,7 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from explaining import both_networks, close, model_input, run_edited
+from explaining import both_networks, close, model_input, run_edited, said_until_ended
 
 import resnet_widgets as rw
 from resnet_widgets.engine.program import Program
@@ -240,14 +240,7 @@ def test_ranking_of_an_edited_run(cache, photo):
 
 
 def test_ranking_says_how_far_it_is_and_can_be_ended(cache, photo):
-    said = []
-
-    def progress(fraction, text):
-        said.append((fraction, text))
-        if len(said) == 2:
-            raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        rank_channels(cache, photo, "conv5_block1_out", 0, progress=progress)
+    layer = "conv5_block1_out"
+    said = said_until_ended(2, lambda p: rank_channels(cache, photo, layer, 0, progress=p))
     assert said[0][0] == 0 and 0 < said[1][0] < 1
     assert "conv5_block1_out" in said[1][1]

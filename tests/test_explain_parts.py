@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from explaining import both_networks, close, model_input, run_edited
+from explaining import both_networks, close, model_input, run_edited, said_until_ended
 from scipy.ndimage import affine_transform
 
 import resnet_widgets as rw
@@ -64,15 +64,7 @@ def test_a_block_from_within(cache, photo):
 
 @mini
 def test_all_blocks_say_how_far_they_are_and_can_be_ended(cache, photo):
-    said = []
-
-    def progress(share, text):
-        said.append((share, text))
-        if len(said) == 3:
-            raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        explain.residual_shares(cache, photo, progress=progress)
+    said = said_until_ended(3, lambda p: explain.residual_shares(cache, photo, progress=p))
     assert [share for share, _ in said] == [0, 1 / 16, 2 / 16]
     assert "2 of 16" in said[2][1]
 
@@ -176,16 +168,8 @@ def test_early_reading_needs_two_labels(cache):
 
 @mini
 def test_early_reading_says_how_far_it_is_and_can_be_ended(cache, photo):
-    said = []
-
-    def progress(share, text):
-        said.append((share, text))
-        if len(said) == 3:
-            raise InterruptedError
-
     pairs = [(p, str(n)) for n, p in enumerate(photos_of(120, 4, 5))]
-    with pytest.raises(InterruptedError):
-        explain.early_reading(cache, photo, pairs, progress=progress)
+    said = said_until_ended(3, lambda p: explain.early_reading(cache, photo, pairs, progress=p))
     # Four photos, and the one that is read.
     assert [share for share, _ in said] == [0, 1 / 5, 2 / 5]
 
