@@ -99,7 +99,7 @@ def measure(model: keras.Model, side: int, runs: int) -> tuple[Times, list[str]]
     for layers in 2 * (blocks, activations, everything):
         cache.activations(next(new), layers)
     for piece in cache.graph.pieces:
-        cache.trace_piece(seen, piece.index)
+        cache.trace(seen, piece.index)
     if torch:
         torch()
 

@@ -57,7 +57,7 @@ class Serving:
             return
 
         def trace(index: int | None) -> None:
-            self._worker.submit(lambda task: cache.trace_piece(image, index), when_idle=True)
+            self._worker.submit(lambda task: cache.trace(image, index), when_idle=True)
 
         with contextlib.suppress(RuntimeError):  # closed meanwhile
             for piece in cache.graph.pieces:

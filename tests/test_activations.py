@@ -156,8 +156,8 @@ def test_traced_or_not_the_numbers_are_the_same(cache, expected):
 
 def test_tracing_ahead_is_done_once_and_keeps_what_it_computes(cache, runs):
     for _ in range(2):
-        cache.trace_piece(PHOTO, 3)
-        cache.trace_piece(PHOTO, None)
+        cache.trace(PHOTO, 3)
+        cache.trace(PHOTO, None)
     # The pieces before it ran as they are.
     assert len(runs) == 3 + 1 + 1
     assert set(cache.graph.pieces[3].paths) <= cache.cached(PHOTO)

@@ -374,10 +374,10 @@ class ActivationCache:
         """
         self._store.clear()
 
-    def trace_piece(self, image: Any, index: int | None) -> None:
-        """Does ahead of its use what makes the second run of a piece slow; the others are fast.
+    def trace(self, image: Any, index: int | None) -> None:
+        """Traces a piece, or the whole network, ahead of the run that would have to do it.
 
-        The very first run is quick because nothing is traced; the second one traces.
+        That is the second run: the very first one does without.
 
         Args:
             image: One photo, as in `activation`, or an `EditedRun`.
