@@ -1,8 +1,10 @@
 """The worker: newest first, newest of a kind wins, errors to whoever asked."""
 
+import gc
 import subprocess
 import sys
 import threading
+import weakref
 from concurrent.futures import CancelledError
 
 import pytest
@@ -66,6 +68,27 @@ def test_what_can_wait_runs_when_nothing_else_is_left(worker):
     for future in futures:
         future.result(LONG)
     assert order == ["last", "first", "idle 0", "idle 1"]
+
+
+def test_what_a_failed_request_held_goes_with_its_future(worker):
+    class Held:
+        pass
+
+    gone = threading.Event()
+
+    def fail(task):
+        held = Held()
+        weakref.finalize(held, gone.set)
+        raise ValueError("no")
+
+    gc.disable()
+    try:
+        future = worker.submit(fail)
+        assert isinstance(future.exception(LONG), ValueError)
+        del future
+        assert gone.wait(LONG), "only a search for cycles would find it"
+    finally:
+        gc.enable()
 
 
 def test_a_newer_request_of_a_kind_cancels_the_one_that_waits(worker):

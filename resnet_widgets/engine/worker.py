@@ -141,6 +141,8 @@ class Worker:
             finally:
                 with self._wake:
                     self._running = None
+            # While it waits, this thread keeps nothing of what it has done.
+            del task, function, future
 
     def _run(self, task: Task, function: Callable[[Task], Any], future: Future) -> None:
         try:
