@@ -140,6 +140,7 @@ def test_what_is_closed_while_it_works_lets_its_activations_go_at_once(make):
             assert explorer.predictions or looked.wait(LONG)
             weakref.finalize(explorer.cache._store, gone.set)
             explorer.close()
+            assert not explorer._looking._newest
             assert gone.wait(LONG), "something keeps the cache until Python looks for cycles"
     finally:
         gc.enable()

@@ -250,7 +250,11 @@ export function knobsSection(panel) {
         );
         const pair = (/** @type {string} */ before, /** @type {string} */ after) =>
           changed && before !== after
-            ? [element("span", { class: "rw-soft", text: `${before} →` }), ` ${after}`]
+            ? [
+                element("span", { class: "rw-soft", text: `${before} →` }),
+                " ",
+                element("span", { text: after }),
+              ]
             : [after];
         return element(
           "tr",

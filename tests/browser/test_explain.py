@@ -105,6 +105,30 @@ def test_a_muted_channel_moves_the_classes(show_panel):
     assert trait(page, "edits") == []
 
 
+@pytest.mark.parametrize("width", [460, 580, 960])
+def test_what_was_and_what_is_have_room_beside_each_other(show_panel, width):
+    page = show_panel(width=width)
+    rows = [
+        {"index": n, "label": "dog", "before": [0.489, -1.38], "after": [0.534, -2.63]}
+        for n in range(3)
+    ]
+    page.get_by_role("button", name="Mute", exact=True).click()
+    answer(page, "scores", {"rows": rows, "best": [0, 0], "edits": ["mute"]})
+    expect(page.locator(".rw-why-scores tbody tr").first).to_contain_text("−1.38 → −2.63")
+    boxes = page.locator(".rw-why-scores tr").evaluate_all(
+        """(rows) => rows.map((row) => [...row.cells].map((cell) => {
+          const range = document.createRange();
+          range.selectNodeContents(cell);
+          return [range.getBoundingClientRect(), cell.getBoundingClientRect()]
+            .map(({ left, right }) => [left, right]);
+        }))"""
+    )
+    for row in boxes:
+        for (left, right), (begin, end) in row[2:4]:
+            assert begin - 1 <= left
+            assert right <= end + 1
+
+
 def test_knobs_make_edits(show_panel):
     page = show_panel()
     answer(page, "scores", SCORES)
