@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .engine.edits import edit_from_dict
+from .widgets._base import LONGEST_NAME, sendable
 
 # Most bookmarks that an explorer keeps; they travel with the widget's state.
 MOST = 200
 _LONGEST_NOTE = 2000
-_LONGEST_NAME = 1024
 _MOST_COLOURS = 16
 _MOST_EDITS = 64
 _LONGEST_EDITS = 32_000
@@ -20,9 +20,9 @@ _FORMAT = "resnet_widgets bookmarks"
 _VERSION = 1
 
 _TEXTS = {
-    "photo": _LONGEST_NAME,
-    "digest": _LONGEST_NAME,
-    "layer": _LONGEST_NAME,
+    "photo": LONGEST_NAME,
+    "digest": LONGEST_NAME,
+    "layer": LONGEST_NAME,
     "note": _LONGEST_NOTE,
 }
 
@@ -37,7 +37,7 @@ def check_bookmark(entry: Any) -> dict[str, Any]:
             network, each as `Edit.to_dict` gives it.
 
     Returns:
-        A new `dict` with all of these keys.
+        A new `dict` with all of these keys, and � for half of an emoji in its texts.
 
     Raises:
         ValueError: If it is something else, or has a key or a value that no bookmark has.
@@ -51,7 +51,7 @@ def check_bookmark(entry: Any) -> dict[str, Any]:
         )
     made = {**empty, **entry}
     for key, most in _TEXTS.items():
-        if not isinstance(made[key], str) or len(made[key]) > most or not _is_text(made[key]):
+        if not isinstance(made[key], str) or len(made[key]) > most:
             _refuse(key, f"text of at most {most} characters", made[key])
     if not made["layer"]:
         _refuse("layer", "the path of a layer", made["layer"])
@@ -60,7 +60,8 @@ def check_bookmark(entry: Any) -> dict[str, Any]:
     made["region"] = _box(made["region"])
     made["colours"] = _colours(made["colours"])
     made["edits"] = _edits(made["edits"])
-    return made
+    # Half of an emoji can be neither written to a file nor sent to the page.
+    return sendable(made)
 
 
 def check_bookmarks(entries: Any) -> list[dict[str, Any]]:
@@ -110,15 +111,6 @@ def from_json(text: str | bytes) -> list[dict[str, Any]]:
             f"Update the package to read them. Received: version {content.get('version')!r}"
         )
     return check_bookmarks(content.get("bookmarks"))
-
-
-def _is_text(text: str) -> bool:
-    """Whether it can be written to a file: half of an emoji cannot, and would leave it empty."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _box(region: Any) -> list[float]:

@@ -1,8 +1,10 @@
 """The cache against Keras itself, in one process; what it runs, what it keeps, what it forgets."""
 
 import hashlib
+import math
 import sys
 import threading
+import tracemalloc
 
 import keras
 import numpy as np
@@ -334,6 +336,32 @@ def test_free_sizes_without_preprocessing():
         shape = cache.activation(x, "conv2_block1_out", preprocess=False).shape
         assert shape == (size // 4, size // 4, 256)
     assert cache.predictions(PHOTO) is None
+
+
+@pytest.mark.parametrize(
+    "shape", [(20_000, 20_000, 3), (8000, 8000, 3), (1, 2048, 2049, 3), (2, 2**22, 2, 3)]
+)
+def test_sizes_are_free_within_reason(shape):
+    """An array of one number takes no memory, but a copy of it would."""
+    free = keras.layers.Conv2D(1, 1, name="conv1_conv")
+    cache = ActivationCache(keras.Sequential([keras.Input((None, None, 3)), free]))
+    huge = np.broadcast_to(np.uint8(1), shape)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=rf"at most 4194304 pixels.*Received: .*{shape[-3]}"):
+        cache.activation(huge, "conv1_conv", preprocess=False)
+    # As a photo it becomes the size that the model is shown with, or is no photo at all.
+    if math.prod(shape[:2]) > 50_000_000:
+        with pytest.raises(ValueError, match=r"at most 50 million pixels.*Received"):
+            cache.activation(huge, "conv1_conv")
+    assert tracemalloc.get_traced_memory()[1] < 10e6
+    tracemalloc.stop()
+
+
+def test_a_photo_for_a_model_of_free_size_is_made_small():
+    free = keras.layers.Conv2D(1, 1, name="conv1_conv")
+    cache = ActivationCache(keras.Sequential([keras.Input((None, None, 3)), free]))
+    photo = np.broadcast_to(np.uint8(1), (2100, 2000, 3))
+    assert cache.activation(photo, "conv1_conv").shape == (224, 224, 1)
 
 
 def test_predictions(cache, expected):

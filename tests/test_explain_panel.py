@@ -356,7 +356,7 @@ def test_trouble_is_answered(page):
         {"kind": "ask", "id": -1, "what": "cam", "options": {}},
         {"kind": "ask", "id": 1, "what": "cam", "options": []},
         {"kind": "ask", "id": 1, "what": "cam", "options": {"layer": {}}},
-        {"kind": "ask", "id": 1, "what": "cam", "options": {"layer": "x" * 2000}},
+        {"kind": "ask", "id": 1, "what": "cam", "options": {"layer": "x" * 10_001}},
         {"kind": "ask", "id": 1, "what": "cam", "options": {"cursor": [0] * 99}},
         {"kind": "ask", "id": True, "what": "cam", "options": {}},
         {"kind": "cancel", "what": 3},

@@ -103,6 +103,16 @@ def test_it_ends_with_a_photo_a_layer_and_predictions(make):
         assert child.photo == explorer.photo
 
 
+def test_paths_of_nested_models_may_be_long(make, model):
+    inner = keras.Model(model.inputs, model.outputs, name="n" * 2000)
+    explorer = done(make(model=keras.Sequential([keras.Input((32, 32, 3)), inner])))
+    path = "n" * 2000 + "/conv1_relu"
+    assert (explorer.stages.layers[0], explorer.error) == (path, "")
+    StubComm(explorer).page_sets(layer=path, bookmarks=[{"layer": path}])
+    assert [explorer.layer, explorer.bookmarks[0]["layer"]] == [path, path]
+    assert ask(explorer, path)[0]["kind"] == "frame"
+
+
 def test_the_first_channel_is_the_strongest(make):
     explorer = done(make())
     means = explorer.cache.activation(PHOTO, explorer.layer).mean(axis=(0, 1))

@@ -163,7 +163,7 @@ class TestFrameStore:
             want(number=2**60),
             want(photo=None),
             want(layer=["conv"]),
-            want(layer="x" * 2000),
+            want(layer="x" * 10_001),
         ],
     )
     def test_what_is_not_a_want_is_ignored(self, garbage):
@@ -471,6 +471,20 @@ class TestStageViewer:
         comm.page_sets(channels=[-2, 5, 9], cursor=[0, 0, 2, 2])
         assert (viewer.channels, viewer.cursor) == ([0, 5], [0, 0, 1, 1])
         assert comm.page_has()["channels"] == [0, 5]
+
+    @pytest.mark.parametrize(
+        ("layers", "received"),
+        [
+            (["a"] * 13, "13 paths, the longest of 1 letters: "),
+            (["a", "b" * 10_001], "2 paths, the longest of 10001 letters: "),
+        ],
+    )
+    def test_too_many_layers_and_too_long_paths_are_told_apart(self, viewer, layers, received):
+        with pytest.raises(traitlets.TraitError, match=f"at most 12 .*10000.* {received}"):
+            viewer.layers = layers
+        assert viewer.layers == ["a", "b"]
+        viewer.layers = ["b" * 10_000] * 12
+        assert len(viewer.maps) == 12
 
     def test_without_a_store_there_are_no_columns(self):
         assert StageViewer(layers=["a"]).maps == []

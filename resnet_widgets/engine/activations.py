@@ -130,7 +130,8 @@ class ActivationCache:
             image: Anything `load_image` takes; a batch is an array of rank 4 or a list of images.
             layer: Path of a layer, such as `"conv3_block4_out"`.
             preprocess: If `False`, `image` is an array that is already what the model eats,
-                `(height, width, channels)` or `(batch, height, width, channels)`.
+                `(height, width, channels)` or `(batch, height, width, channels)`. Where the
+                model takes any size, a picture may have 2048 × 2048 pixels at most.
 
         Returns:
             A read-only float32 array, `(height, width, channels)` or `(units,)`; behind a batch

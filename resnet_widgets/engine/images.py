@@ -392,7 +392,8 @@ def _check_size(size: tuple[int, int]) -> tuple[int, int]:
             raise ValueError
     except (TypeError, ValueError):
         raise ValueError(
-            f"`size` should be (height, width), two integers ≥ 1. Received: {size!r}"
+            "`size` should be (height, width), two integers ≥ 1, of at most "
+            f"{MAX_PIXELS // 1_000_000} million pixels. Received: {size!r}"
         ) from None
     return height, width
 

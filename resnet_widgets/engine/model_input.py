@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from .graph import LayerGraph, Piece
+
+# Where the model takes any size, an array may have as many: ResNet50 needs 1.7 GB for them.
+MOST_PIXELS = 2048 * 2048
 
 
 class ModelInput:
@@ -70,7 +74,7 @@ class EditedInput(ModelInput):
 
 
 def raw_input(image: Any, input_shape: tuple[int | None, ...]) -> ModelInput:
-    array = np.asarray(image, dtype=np.float32)
+    array = np.asarray(image)
     fits = array.ndim in (3, 4) and all(
         want in (None, have) for want, have in zip(input_shape, array.shape[-3:], strict=True)
     )
@@ -80,6 +84,14 @@ def raw_input(image: Any, input_shape: tuple[int | None, ...]) -> ModelInput:
             "With `preprocess=False`, `image` must be an array that is already what the model "
             f"eats: ({expected}), or a batch of such. Received: an array of shape {array.shape}"
         )
+    free = [have for want, have in zip(input_shape, array.shape[-3:], strict=True) if want is None]
+    if math.prod(free) > MOST_PIXELS:
+        raise ValueError(
+            f"`image` should have at most {MOST_PIXELS} pixels (2048 × 2048) for a model that "
+            "takes any size: its activations would be gigabytes. Crop or shrink it. "
+            f"Received: an array of shape {array.shape}"
+        )
+    array = np.asarray(array, dtype=np.float32)
     is_batch = array.ndim == 4
     batch = array if is_batch else array[None]
     content = f"{batch.shape}".encode() + np.ascontiguousarray(batch).data

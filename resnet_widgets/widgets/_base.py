@@ -21,6 +21,9 @@ from ipywidgets.widgets.widget import JUPYTER_WIDGETS_ECHO
 # In which channels can stand; what each means is in `orders.js`.
 ORDERS = ("index", "strength", "maximum", "variance", "zeros", "similarity")
 
+# Letters of what a page calls a layer or a photo by. Paths of nested models are long.
+LONGEST_NAME = 10_000
+
 _HERE = Path(__file__).parent
 _IMPORT = re.compile(r'^import \{[^}]*\} from "(\.[\w./]+\.js)";\n', re.MULTILINE)
 

@@ -9,12 +9,11 @@ from typing import Any
 import anywidget
 import traitlets
 
-from ._base import Widget, WidgetList, clamp_cursor, clamp_index, message_of, module
+from ._base import LONGEST_NAME, Widget, WidgetList, clamp_cursor, clamp_index, message_of, module
 from .activation_map import ActivationMap
 
 _LARGEST_ID = 2**53
 # What a page may hand over: some names and numbers, and never more edits than a person makes.
-_LONGEST_NAME = 1024
 _MOST_OPTIONS = 16
 _MOST_EDITS = 64
 
@@ -159,7 +158,7 @@ def _is_question(content: dict[str, Any]) -> bool:
 
 def _is_small(value: Any) -> bool:
     if isinstance(value, str):
-        return len(value) <= _LONGEST_NAME
+        return len(value) <= LONGEST_NAME
     if isinstance(value, list):
         return len(value) <= 4 and all(isinstance(v, (int, float)) for v in value)
     return value is None or isinstance(value, (bool, int, float))

@@ -11,9 +11,8 @@ import numpy as np
 import traitlets
 
 from ..frame import Frame
-from ._base import Widget, message_of, module
+from ._base import LONGEST_NAME, Widget, message_of, module
 
-_LONGEST_NAME = 1024
 _LARGEST_ID = 2**53
 # Columns of a StageViewer, pins, the large map and the footer, in one message.
 _MOST_PARTS = 32
@@ -202,7 +201,7 @@ def _names_layer(content: dict[str, Any]) -> bool:
     return (
         type(number) is int
         and 0 <= number < _LARGEST_ID
-        and all(isinstance(name, str) and len(name) <= _LONGEST_NAME for name in names)
+        and all(isinstance(name, str) and len(name) <= LONGEST_NAME for name in names)
     )
 
 

@@ -8,13 +8,12 @@ from typing import Any
 import anywidget
 import traitlets
 
-from ._base import WidgetList, clamp_cursor, clamp_index, module
+from ._base import LONGEST_NAME, WidgetList, clamp_cursor, clamp_index, module
 from ._coloured import COLOURS, Coloured
 from .activation_map import ActivationMap
 from .channel_slider import ChannelSlider
 
 _MOST_COLUMNS = 12
-_LONGEST_NAME = 1024
 
 # What all columns have from the viewer, as in `stage_viewer.js`.
 _FOR_ALL = ("photo", *COLOURS, "cursor", "region")
@@ -85,9 +84,10 @@ class StageViewer(Coloured):
     def _check_layers(self, proposal: dict[str, Any]) -> list[str]:
         layers = proposal["value"]
         if not _are_layers(layers):
+            lengths = f"{len(layers)} paths, the longest of {max(map(len, layers))} letters"
             raise traitlets.TraitError(
-                f"Expected `layers` to be at most {_MOST_COLUMNS} paths of layers. "
-                f"Received: {reprlib.repr(layers)}"
+                f"Expected `layers` to be at most {_MOST_COLUMNS} paths of at most {LONGEST_NAME} "
+                f"letters. Received: {lengths}: {reprlib.repr(layers)}"
             )
         return layers
 
@@ -143,7 +143,7 @@ def _are_layers(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) <= _MOST_COLUMNS
-        and all(isinstance(path, str) and len(path) <= _LONGEST_NAME for path in value)
+        and all(isinstance(path, str) and len(path) <= LONGEST_NAME for path in value)
     )
 
 
