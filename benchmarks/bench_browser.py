@@ -29,6 +29,8 @@ LAYER = "conv2_block3_out"
 # 64 channels of 112 × 112, and 256 channels.
 GRID_LAYER, DRAG_LAYER = "conv1_relu", "conv2_block3_out"
 BUSY = "while True: pass"
+# Milliseconds that a hand's pointer is on a row before it clicks.
+REST = 200
 # One layer of each block but the one shown first, whose others the page fetches unasked.
 FIRST_LOOKS = [
     f"conv{stage}_block{block}_2_conv"
@@ -40,10 +42,9 @@ random.Random(0).shuffle(FIRST_LOOKS)
 
 HELPERS = """
 window.bench = (() => {
-  const { frame } = inLab;
+  const { frame, pause } = inLab;
   const canvas = () => document.querySelector(".rw-explorer-top canvas[data-shown]");
   const slider = () => document.querySelector(".rw-explorer-main > .rw-slider [role=slider]");
-  const pause = (ms) => new Promise((done) => setTimeout(done, ms));
   const look = () => inLab.look(canvas());
   const press = (key) => slider().dispatchEvent(
     new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
@@ -83,13 +84,8 @@ window.bench = (() => {
   }
 
   /** Milliseconds from a click in the tree until the pixels of that layer stay. */
-  async function pick(layer) {
-    // Only rows that can be seen are there; the search brings this one into sight.
-    const field = document.querySelector(".rw-explorer-tree input");
-    field.value = layer;
-    field.dispatchEvent(new Event("input", { bubbles: true }));
-    const row = document.querySelector(`.rw-explorer [role=treeitem][data-name="${layer}"]`);
-    await frame();
+  async function pick(layer, rest) {
+    const row = await inLab.row(document, layer, rest);
     const start = performance.now();
     row.click();
     const seen = [];
@@ -199,11 +195,12 @@ class Bench:
             found.add(title, taken)
         self.rows.append(found.row(f"{title} ({len(times)})", title, target=target))
 
-    def pick_all(self, layers: list[str]) -> list[float]:
+    def pick_all(self, layers: list[str], rest: int = 0) -> list[float]:
         times = []
         for layer in layers:
             self.traffic.wait_until_quiet()
-            times.append(self.page.evaluate("(layer) => bench.pick(layer)", layer))
+            run = "([layer, rest]) => bench.pick(layer, rest)"
+            times.append(self.page.evaluate(run, [layer, rest]))
         return times
 
     def slider(self, steps: int) -> None:
@@ -236,6 +233,10 @@ class Bench:
         self.notebook.start("explorer.image = skimage.data.astronaut()")
         self.traffic.wait_until_quiet()
         self.note("pick a layer, kernel computes it", self.pick_all(FIRST_LOOKS), "≤ 100")
+        self.notebook.start("explorer.image = skimage.data.rocket()")
+        self.traffic.wait_until_quiet()
+        title = f"… and the pointer came {REST} ms before the click"
+        self.note(title, self.pick_all(FIRST_LOOKS, REST), "≤ 100")
 
     def drawing(self) -> None:
         """What the page does by itself: the grid, and a drag."""

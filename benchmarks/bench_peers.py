@@ -20,6 +20,14 @@ from lab_driver import Notebook  # isort: skip  # found by in_lab
 from playwright.sync_api import Error  # isort: skip
 
 LAYER = "conv2_block3_out"
+CHOICES = [
+    f"conv{stage}_block{block}_2_relu"
+    for stage, blocks in ((2, 3), (3, 4), (4, 6), (5, 3))
+    for block in range(1, blocks + 1)
+]
+# Milliseconds that a hand's pointer is on a row before it clicks.
+REST = 200
+RESTED = f"ours, in the tree, the pointer there for {REST} ms"
 PRELUDE = f"""
 import io
 import ipywidgets, keras, numpy as np, skimage
@@ -33,8 +41,7 @@ photo = rw.load_image(skimage.data.chelsea(), cache.input_size)
 x = cache.about.preprocess(photo.array)
 activation = cache.activation(photo, "{LAYER}")
 count = activation.shape[-1]
-layers = [f"conv{{s}}_block{{b}}_2_relu" for s, n in ((2, 3), (3, 4), (4, 6), (5, 3))
-          for b in range(1, n + 1)]
+layers = {CHOICES}
 """
 # By name: what a cell of a person who does it that way would hold.
 SLIDERS = {
@@ -110,13 +117,21 @@ chooser.observe(look, "value")
 look()
 display(chooser, output2)
 """,
-    "ours": """
+    "ours, with a `Dropdown`": """
 chooser2 = ipywidgets.Dropdown(options=layers)
 store2 = rw.FrameStore(
     lambda photo, layer: rw.Frame.from_activation(cache.activation(x[0], layer, preprocess=False)))
 map2 = rw.ActivationMap(store=store2, photo="photo", layer=layers[0])
 chooser2.observe(lambda change: setattr(map2, "layer", change.new), "value")
 display(chooser2, map2)
+""",
+    "ours, in the tree": """
+explorer = rw.explore(skimage.data.rocket(), cache=cache)
+explorer
+""",
+    RESTED: """
+explorer2 = rw.explore(skimage.data.astronaut(), cache=cache)
+explorer2
 """,
 }
 
@@ -125,7 +140,8 @@ window.peers = (() => {
   const { frame } = inLab;
   const cellAt = (index) => document.querySelectorAll(".jp-CodeCell")[index];
   function look(cell) {
-    const node = cell.querySelector("canvas.rw-cells, .jupyter-matplotlib canvas, img");
+    const node = cell.querySelector(".rw-explorer-top canvas[data-shown]")
+      ?? cell.querySelector("canvas.rw-cells, .jupyter-matplotlib canvas, img");
     if (!node) return "";
     if (node.tagName === "IMG") return node.complete && node.naturalWidth ? node.src : "";
     return String(inLab.look(node));
@@ -152,13 +168,17 @@ window.peers = (() => {
       { key: "ArrowRight", code: "ArrowRight", bubbles: true, cancelable: true }));
     return until(cell, before, start);
   }
-  async function choose(index, option) {
+  async function choose(index, layer, rest) {
     const cell = cellAt(index);
     const before = look(cell);
     const select = cell.querySelector(".widget-dropdown select");
+    const row = select ? null : await inLab.row(cell, layer, rest);
     const start = performance.now();
-    select.selectedIndex = option;
-    select.dispatchEvent(new Event("change", { bubbles: true }));
+    if (row) row.click();
+    else {
+      select.value = layer;
+      select.dispatchEvent(new Event("change", { bubbles: true }));
+    }
     return until(cell, before, start);
   }
   return { step, choose, look: (index) => look(cellAt(index)) };
@@ -170,18 +190,21 @@ def measure(notebook: Notebook, traffic: Traffic, steps: int, sliders: list[str]
     page = notebook.page
     notebook.run_all()
     page.evaluate(HELPERS)
-    cells = {name: 1 + index for index, name in enumerate([*sliders, *LAYERS])}
+    ways = {"slider: ": sliders, "layer: ": list(LAYERS)}
+    names = [kind + name for kind, names in ways.items() for name in names]
+    cells = {name: 1 + index for index, name in enumerate(names)}
     for index in cells.values():
         page.wait_for_function("(index) => peers.look(index)", arg=index)
     times, sizes = Times(), Times()
 
-    def take_turns(kind: str, names: list[str], first: int, run: str, turns: int) -> None:
-        for turn in range(turns + 1):
-            for offset, name in enumerate(names):
+    def take_turns(kind: str, names: list[str], run: str, turns: list[str]) -> None:
+        for turn, layer in enumerate(turns):
+            for name in names:
                 traffic.wait_until_quiet()
                 before = traffic.so_far["bytes"]
                 try:
-                    taken = page.evaluate(run, [first + offset, turn + 1])
+                    rest = REST if name == RESTED else 0
+                    taken = page.evaluate(run, [cells[kind + name], layer, rest])
                 except Error as error:
                     # One way that draws nothing here must not hide what the others take.
                     print(f"{name}: {error.message.splitlines()[0]}", file=sys.stderr)
@@ -192,16 +215,17 @@ def measure(notebook: Notebook, traffic: Traffic, steps: int, sliders: list[str]
                     times.add(kind + name, taken)
                     sizes.add(kind + name, (traffic.so_far["bytes"] - before) / 1000)
 
-    take_turns("slider: ", sliders, 1, "([index]) => peers.step(index)", steps)
-    take_turns("layer: ", list(LAYERS), 1 + len(sliders),
-               "([index, turn]) => peers.choose(index, turn)", min(steps, 14))  # fmt: skip
+    run = "([index]) => peers.step(index)"
+    take_turns("slider: ", sliders, run, [LAYER] * (steps + 1))
+    run = "([index, layer, rest]) => peers.choose(index, layer, rest)"
+    take_turns("layer: ", list(LAYERS), run, CHOICES[1 : steps + 2])
     rows = []
-    for kind, names in (("slider: ", sliders), ("layer: ", list(LAYERS))):
+    for kind, names in ways.items():
         for name in names:
             if kind + name not in times:
                 rows.append(Row(kind + name, "none"))
                 continue
-            row = times.row(kind + name, kind + name, kind + "ours")
+            row = times.row(kind + name, kind + name, kind + names[-1])
             rows.append(row._replace(target=f"{sizes.median(kind + name):.0f} kB"))
     return rows
 

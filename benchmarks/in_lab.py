@@ -60,7 +60,20 @@ window.inLab = (() => {
     for (const pixel of new Uint32Array(data.buffer)) hash = (Math.imul(hash, 31) + pixel) | 0;
     return hash;
   };
-  return { frame, look };
+  const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+  /** The row of a layer in an explorer's tree. Only rows that can be seen are there; the search
+   * brings this one into sight. With `rest` the pointer is there so many milliseconds. */
+  async function row(explorer, layer, rest = 0) {
+    const field = explorer.querySelector(".rw-explorer-tree input");
+    field.value = layer;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    await frame();
+    const found = explorer.querySelector(`[role=treeitem][data-name="${layer}"]`);
+    if (rest) found.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+    if (rest) await pause(rest);
+    return found;
+  }
+  return { frame, look, pause, row };
 })();
 """
 

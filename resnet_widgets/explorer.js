@@ -8,6 +8,9 @@ import { explorerPointing } from "./widgets/explorer_pointing.js";
 import { watchKernel } from "./widgets/lifeline.js";
 import { becomeRoot, element, followFrame, onChange, setTrait } from "./widgets/shared.js";
 
+/** Milliseconds that a pointer rests on a row of the tree before it may be about to click. */
+const REST = 60;
+
 /** Traits that hold the widgets it is made of. */
 const WIDGETS = "store tree map grid slider stages picker compare_picker why".split(" ");
 
@@ -124,10 +127,22 @@ async function renderExplorer({ model, el, signal, host }) {
     if (count > 0 && model.get("channel") >= count) setTrait(model, "channel", count - 1);
   }
 
-  function fetchAhead() {
+  /** @param {string[]} [pointedAt] layers before the others */
+  function fetchAhead(pointedAt = []) {
     const [shot, layer] = [model.get("photo"), model.get("layer")];
     if (!shot || !layer || signal.aborted) return;
-    store.prefetch(shot, nextLayers(tree.get("layers"), layer, stages.get("layers")));
+    const next = nextLayers(tree.get("layers"), layer, stages.get("layers"));
+    store.prefetch(shot, [...pointedAt, ...next]);
+  }
+
+  /** @type {any} */
+  let resting;
+  /** Fetches what is pointed at: a hand takes longer to click than a frame to come. */
+  function pointAt(/** @type {Event} */ event) {
+    clearTimeout(resting);
+    const item = /** @type {Element} */ (event.target).closest("[role=treeitem]");
+    const path = item?.getAttribute("data-name") ?? "";
+    if (rowOf(path)) resting = setTimeout(() => fetchAhead([path]), REST);
   }
 
   /** Asks for the picture of the photo shown. */
@@ -162,6 +177,7 @@ async function renderExplorer({ model, el, signal, host }) {
   onChange(model, ["layer"], stayInRange, signal);
   // Later, because the views ask for what they show in a microtask, and theirs goes first.
   onChange(model, ["layer", "photo"], () => setTimeout(fetchAhead), signal);
+  layout.boxes.tree.addEventListener("pointerover", pointAt, { signal });
   // A photo and its own crop have one key, because the model sees the same, but two pictures.
   onChange(model, ["photo", "picture"], fetchPicture, signal);
 

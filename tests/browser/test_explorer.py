@@ -145,6 +145,15 @@ def test_a_channel_that_the_new_layer_lacks_becomes_its_last(show_explorer):
     assert trait(page, "channel") == 3
 
 
+def test_a_layer_pointed_at_is_fetched_before_the_click(show_explorer):
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    page.get_by_role("searchbox").fill("predictions")
+    page.get_by_role("treeitem", name="predictions").hover()
+    page.wait_for_function("stub.exports.store.peek('cat', 'predictions')")
+    assert trait(page, "layer") == "conv2_block1_out"
+
+
 def test_a_stage_name_selects_its_layer_each_time(show_explorer):
     page = show_explorer()
     name = page.locator(".rw-stage-name").first
