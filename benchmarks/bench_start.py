@@ -24,10 +24,9 @@ print(json.dumps({"import": time.perf_counter() - start}))
 assert "tensorflow" not in sys.modules
 """
 
-KERNEL = "import ipykernel.zmqshell"
-
 # What nobody can avoid: TensorFlow, the model, and one run of it.
 PLAIN = """
+import ipykernel.zmqshell
 import json, sys, time
 start = time.perf_counter()
 import tensorflow as tf, keras, numpy as np
@@ -43,6 +42,7 @@ print(json.dumps({"plain": built, "plain run": time.perf_counter() - start}))
 """
 
 EXPLORER = """
+import ipykernel.zmqshell
 import json, sys, time
 import numpy as np
 photo = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
@@ -70,7 +70,7 @@ def main() -> int:
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     for _ in range(arguments.runs):
         for script in (PACKAGE, PLAIN, EXPLORER):
-            command = [sys.executable, "-c", KERNEL + script, arguments.model]
+            command = [sys.executable, "-c", script, arguments.model]
             answer = subprocess.run(
                 command, check=True, stdout=subprocess.PIPE, env=environment, text=True
             )
