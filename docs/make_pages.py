@@ -28,6 +28,7 @@ GROUPS = {
     ".explorer": "The explorer",
     ".engine.activations": "Activations",
     ".engine.graph": "Layers",
+    ".engine.graph_reader": "Layers of any model",
     ".engine.regions": "Regions",
     ".engine.models": "Models",
     ".engine.images": "Photos",

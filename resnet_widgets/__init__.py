@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from . import explain
     from .archive import save_activations
     from .engine.activations import ActivationCache, CacheInfo, Prediction
-    from .engine.graph import LayerInfo, read_layers
+    from .engine.graph import LayerInfo
+    from .engine.graph_reader import read_layers
     from .engine.images import ImageError, InputImage, load_image
     from .engine.models import describe, load_model
     from .engine.regions import region_channels, region_scores
@@ -39,7 +40,7 @@ _HOMES = {
     "CacheInfo": ".engine.activations",
     "Prediction": ".engine.activations",
     "LayerInfo": ".engine.graph",
-    "read_layers": ".engine.graph",
+    "read_layers": ".engine.graph_reader",
     "ImageError": ".engine.images",
     "InputImage": ".engine.images",
     "load_image": ".engine.images",

@@ -8,7 +8,7 @@ import pytest
 
 import resnet_widgets as rw
 from resnet_widgets import explain
-from resnet_widgets.engine.graph import read_layers
+from resnet_widgets.engine.graph_reader import read_layers
 from resnet_widgets.engine.relu import ends_in_relu, is_relu
 
 PHOTO = np.random.default_rng(4).integers(0, 256, (24, 24, 3), dtype=np.uint8)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from resnet_widgets.engine.graph import read_layers
+from resnet_widgets.engine.graph_reader import read_layers
 from resnet_widgets.engine.receptive_field import ReceptiveField
 
 

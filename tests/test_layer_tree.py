@@ -42,7 +42,7 @@ def test_objects_and_mappings_become_full_rows():
 
 
 def test_layers_of_a_real_model_pass_unchanged(random_resnet50):
-    from resnet_widgets.engine.graph import read_layers
+    from resnet_widgets.engine.graph_reader import read_layers
 
     layers = read_layers(random_resnet50)
     assert LayerTree(layers).layers == [layer.to_row() for layer in layers]

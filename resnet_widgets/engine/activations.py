@@ -13,7 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from .edits import ClassScore, Edit, EditedRun, key_of
-from .graph import LayerGraph, LayerInfo, read_layers
+from .graph import LayerGraph, LayerInfo
+from .graph_reader import read_layers
 from .head import Head, head_of, reading_of
 from .images import InputImage, load_image
 from .memory import MIB, default_max_bytes, give_back, give_back_soon
@@ -61,8 +62,8 @@ class Prediction(NamedTuple):
 class ActivationCache:
     """Activations of a Keras model, layer by layer, computed once per photo.
 
-    A CNN is a chain of pieces between cut points (see `graph.py`). What is asked of a new photo
-    is answered by the few pieces on the way to it, or, if that is most of the network, by one
+    A CNN is a chain of pieces between cut points (see `graph_reader.py`). What is asked of a new
+    photo is answered by the few pieces on the way to it, or, if that is most of the network, by one
     *survey*: a single traced function with the outputs of all pieces. What lies inside a piece
     comes from that piece alone, run on the output before it. Everything is traced once and kept
     within `max_bytes`: insides of pieces go first, outputs of pieces last, each in the order they
