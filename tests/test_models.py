@@ -7,6 +7,7 @@ import errno
 import gc
 import hashlib
 import http.server
+import os
 import random
 import socket
 import subprocess
@@ -372,6 +373,51 @@ def test_two_processes_at_once(network, folder, tmp_path):
     assert len(network.requests) == 2
     assert (folder / FILE_NAME).read_bytes() == PUBLISHED
     assert all_files(tmp_path) == [f"keras/models/{FILE_NAME}"]
+
+
+def test_a_download_that_is_killed_poisons_no_later_start(network, folder, tmp_path):
+    half = threading.Event()
+
+    def stop_half_way(handler) -> None:
+        send(handler, PUBLISHED[:100_000], length=len(PUBLISHED))
+        half.set()
+        silent(handler)
+
+    network.answer = stop_half_way
+    script = (
+        "from resnet_widgets.engine import download as d;"
+        f"d.BASE_URL = {network.url!r}; d.imagenet_weights()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE)
+    assert half.wait(60)
+    assert process.stderr.readline(), "the first words are said when the first bytes are written"
+    process.kill()
+    process.communicate()
+    [left] = all_files(tmp_path)
+    assert left.endswith(".part")
+    network.answer = whole
+    assert download.imagenet_weights(lambda share, text: None).read_bytes() == PUBLISHED
+    assert len(all_files(tmp_path)) == 2, "it could be that of a process that lives"
+    (folder / FILE_NAME).unlink()
+    os.utime(tmp_path / left, (0, time.time() - 2 * download.LEFT_ALONE))
+    download.imagenet_weights(lambda share, text: None)
+    assert all_files(tmp_path) == [f"keras/models/{FILE_NAME}"]
+
+
+def test_a_download_that_becomes_slow_is_given_up(network):
+    """However fast it was before: half of 103 MB would make up for hours of 1 kB/s."""
+
+    def slows_down(handler) -> None:
+        send(handler, PUBLISHED[:400_000], length=len(PUBLISHED))
+        while True:
+            handler.wfile.write(b"x")
+            threading.Event().wait(0.02)
+
+    network.answer = slows_down
+    began = time.monotonic()
+    with pytest.raises(WeightsError, match="too slow"):
+        download.imagenet_weights(lambda share, text: None)
+    assert time.monotonic() - began < 10, "400 kB at the slowest speed that is allowed are 40 s"
 
 
 def test_probe_asks_for_a_few_bytes_only(network):

@@ -36,6 +36,7 @@ PROBE_SECONDS = 3.0
 TIMEOUT = 10.0  # seconds, for the connection and for each read
 _NO_WAY = {errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTUNREACH, errno.EHOSTDOWN}
 MIN_SPEED = 10_000  # bytes per second, over `TIMEOUT`: below it nobody waits for 103 MB
+LEFT_ALONE = 3600.0  # seconds after which an unfinished file is nobody's
 
 
 class WeightsError(RuntimeError):
@@ -86,6 +87,7 @@ def imagenet_weights(progress: Progress | None = None) -> Path:
             continue
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(path.parent)
             part = path.parent / f".{FILE_NAME}.{uuid.uuid4().hex}.part"
             file = open(part, "xb")  # noqa: SIM115  (closed below, once it is known to open)
         except OSError as error:
@@ -147,6 +149,14 @@ def _folders() -> tuple[Path, ...]:
 
 def _candidates() -> tuple[Path, ...]:
     return tuple(folder / FILE_NAME for folder in _folders())
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what killed downloads have left; one that lives is never silent for this long."""
+    for part in folder.glob(f".{FILE_NAME}.*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - part.stat().st_mtime > LEFT_ALONE:
+                part.unlink()
 
 
 def _is_whole(path: Path) -> bool:
