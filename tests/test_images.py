@@ -540,6 +540,14 @@ def test_the_box_is_the_largest_centred_part_of_the_right_shape(shape, size, box
     assert image.array.shape == (1, *size, 3)
 
 
+def test_a_row_may_be_longer_than_a_strip():
+    """Pictures are converted in strips of a million pixels."""
+    row = np.arange(1_100_000) % 251
+    grey = np.stack([row, 250 - row]).astype(np.uint16) * 257
+    assert np.array_equal(load_image(grey).original[..., 1], grey // 257)
+    assert np.array_equal(load_image(Image.fromarray(grey)).original[..., 2], grey // 257)
+
+
 def test_pixels_are_exactly_the_box_resized():
     image = load_image(PHOTO, (16, 16))
     left, top, right, bottom = image.box
