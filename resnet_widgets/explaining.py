@@ -212,13 +212,15 @@ def _rank_of(score: ClassScore) -> float:
 
 
 def _rank(asked: _Asked) -> Answer:
-    from .explain import rank_channels
+    from .explain import EditedRun, rank_channels
 
-    found = rank_channels(
-        asked.cache, asked.image, asked.layer, asked.target, progress=asked.progress
-    )
+    image = asked.image
+    found = rank_channels(asked.cache, image, asked.layer, asked.target, progress=asked.progress)
     rows = found.ranked()[:_LISTED]
+    edits = image.edits if isinstance(image, EditedRun) else ()
     data = {
+        # The page may have others by now.
+        "edits": [edit.to_dict() for edit in edits],
         "layer": found.layer,
         "target": found.target,
         "label": asked.label(found.target),

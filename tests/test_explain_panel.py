@@ -121,6 +121,23 @@ def test_classes_follow_an_edit_before_its_maps_are_made(page):
         hold.set()
 
 
+def test_a_ranking_asked_for_before_the_maps_of_an_edit_is_of_that_edit(page):
+    explorer = page.explorer
+    hold = threading.Event()
+    explorer._jobs.worker.submit(lambda task: hold.wait(LONG))
+    edit = Mute("conv2_block1_out", [0, 1])
+    try:
+        page.comm.page_sets(edits=[edit.to_dict()])
+        page.ask("rank", layer="conv3_block1_out", target=2)
+        data = page.wait("answer", 1)[0]["data"]
+    finally:
+        hold.set()
+    assert data["edits"] == [edit.to_dict()]
+    run = explorer.cache.run(PHOTO, [edit])
+    found = rw.explain.rank_channels(explorer.cache, run, "conv3_block1_out", 2)
+    assert data["rows"] == [list(row) for row in found.ranked()]
+
+
 def test_a_page_turns_knobs(page):
     explorer = page.explorer
     photo = explorer.photo

@@ -229,8 +229,8 @@ class LayerGraph(Sequence[LayerInfo]):
         """Paths of the layers that take, directly or not, what one of `changed` makes, in order."""
         reached = {self.find(path).path for path in changed}
         found = []
-        for layer in self.layers:
-            if reached.intersection(layer.inputs):
+        for layer in itertools.dropwhile(lambda layer: layer.path not in reached, self.layers):
+            if not reached.isdisjoint(layer.inputs):
                 reached.add(layer.path)
                 found.append(layer.path)
         return tuple(found)

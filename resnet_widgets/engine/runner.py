@@ -234,9 +234,7 @@ class Runner:
         """
         piece = pieces[0]
         edited = photo.edited_in(piece)
-        begin = [*edited, piece.source] if piece.source in photo.touched else edited
-        later = set(self.graph.after(begin))
-        paths = [path for path in piece.paths if path in later]
+        paths = [path for path in piece.paths if path in photo.later]
         taken = dict.fromkeys([*self.graph.taken_by(paths), *edited])
         taken = {path: None for path in taken if path not in paths}
         fresh = [path for path in taken if path == piece.source and path in photo.touched]

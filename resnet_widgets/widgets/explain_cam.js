@@ -1,6 +1,7 @@
 // A class activation map, and the channels it is the sum of.
 
 import {
+  aboutOf,
   evenly,
   floatsOf,
   formatSeconds,
@@ -49,14 +50,13 @@ export function camSection(panel) {
     element(
       "div",
       {},
-      element("div", { class: "rw-why-controls" }, method),
-      run.node,
+      element("div", { class: "rw-why-controls" }, method, run.node),
       picture.node,
       sum,
     ),
     element("div", {}, element("div", { class: "rw-why-where" }, title), list),
     lesson(
-      "Where the layer you have chosen speaks for the class, and on the right the channels that say so, each with its weight α and what it adds.",
+      "Where the layer you have chosen speaks for the class, and the channels that say so, each with its weight α and what it adds.",
       "Move “sum of” to 1 and let it grow: if few channels make the map, few ideas decide. A late layer says what, coarsely; an early one where, but hardly why.",
       [
         "Grad-CAM: L = ReLU(Σₖ αₖ Aₖ), αₖ = mean over the cells of ∂yᶜ/∂Aₖ",
@@ -174,8 +174,7 @@ export function camSection(panel) {
   }
 
   async function refresh() {
-    const about = ["photo", "layer", "target"].map((name) => model.get(name));
-    const now = JSON.stringify([method.value, ...about]);
+    const now = method.value + aboutOf(model, "layer", "target");
     showList();
     if (now === asked) return;
     asked = now;

@@ -20,9 +20,15 @@ export function channelSection(panel) {
     "div",
     { class: "rw-why-columns" },
     element("div", {}, note, toggles, norm, cut),
-    element("div", {}, element("div", { class: "rw-why-where" }, title), sum, list),
+    element(
+      "div",
+      { class: "rw-why-tall" },
+      element("div", { class: "rw-why-where" }, title),
+      sum,
+      list,
+    ),
     lesson(
-      "On the left what batch norm and ReLU did to this channel; on the right the input channels it was made of, each with its map (1×1) or its kernel, and what it adds.",
+      "What batch norm and ReLU did to this channel, and the input channels it was made of, each with its map (1×1) or its kernel, and what it adds.",
       "Point at a cell to see what made that cell. The list, the rest and the bias together are the value before batch norm, exactly.",
       [
         "y = b + Σₖ wₖ ∗ xₖ;   BN(y) = γ (y − μ) / √(σ² + ε) + β",
@@ -93,11 +99,13 @@ export function channelSection(panel) {
     const rows = data.rows.map(
       (/** @type {number[]} */ [channel, share], /** @type {number} */ i) => {
         const values = pictures.subarray(i * cells, (i + 1) * cells);
+        // Kernels are compared with each other; maps each have their own range.
+        const picture = tile(values, height, width, isMap ? largestOf(values) : most);
+        picture.toggleAttribute("data-kernel", !isMap);
         return {
           name: `ch ${channel}`,
           value: share,
-          // Kernels are compared with each other; maps each have their own range.
-          picture: tile(values, height, width, isMap ? largestOf(values) : most),
+          picture,
           title: isMap ? "Its map; the weight is one number" : `Its kernel, ${height} × ${width}`,
         };
       },

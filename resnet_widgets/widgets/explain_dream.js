@@ -37,17 +37,25 @@ export function dreamSection(panel) {
   seed.setAttribute("aria-label", "Seed");
   const run = runButton("Make a picture", start, () => panel.cancel("dream"));
   const where = element("b");
-  const facts = element("p", { class: "rw-soft" });
+  const facts = element("p", {
+    class: "rw-soft",
+    text: "Pictures are kept here, each with its settings, the last six of them.",
+  });
   const kept = element("div", { class: "rw-why-kept" });
   const node = element(
     "div",
     { class: "rw-why-columns" },
     element(
       "div",
-      {},
+      { class: "rw-why-tall" },
       element("div", { class: "rw-why-where" }, where),
-      element("div", { class: "rw-why-controls" }, steps, element("label", {}, "seed ", seed)),
-      run.node,
+      element(
+        "div",
+        { class: "rw-why-controls" },
+        steps,
+        element("label", {}, "seed ", seed),
+        run.node,
+      ),
       canvas,
     ),
     element("div", {}, facts, kept),

@@ -1,46 +1,21 @@
 // Prediction and knobs: what the network says, before and after its activations were changed.
 
-import { formatChance, formatLogit, lesson, rankedRows, runButton } from "./explain_parts.js";
+import { areSame, factorOf, isSame, toggled, withScale } from "./explain_edits.js";
+import {
+  formatChance,
+  formatLogit,
+  lesson,
+  photoOf,
+  rankedRows,
+  runButton,
+} from "./explain_parts.js";
 import { element, onChange, refill, setTrait, throttle } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
-/**
- * The edits after a channel was scaled: one number for a channel, however often it is moved.
- * @param {any[]} edits
- * @param {string} layer
- * @param {number} channel
- * @param {number} factor
- */
-export function withScale(edits, layer, channel, factor) {
-  const rest = edits.filter((edit) => !scalesOnly(edit, layer, channel));
-  if (factor === 1) return rest;
-  return [...rest, { kind: "scale", layer, channels: [channel], factor }];
-}
-
-/**
- * Whether an edit scales this channel and no other.
- * @param {any} edit
- * @param {string} layer
- * @param {number} channel
- */
-function scalesOnly({ kind, layer: of, channels }, layer, channel) {
-  return kind === "scale" && of === layer && channels.length === 1 && channels[0] === channel;
-}
-
-/**
- * The edits with one more, or without it if it is there already.
- * @param {any[]} edits
- * @param {any} edit
- */
-export function toggled(edits, edit) {
-  const rest = edits.filter((one) => !isSame(one, edit));
-  return rest.length < edits.length ? rest : [...edits, edit];
-}
-
-/** Whether two edits do the same. */
-const isSame = (/** @type {any} */ a, /** @type {any} */ b) =>
-  ["kind", "layer", "channels", "box"].every((n) => JSON.stringify(a[n]) === JSON.stringify(b[n]));
+/** One decimal, and two where they are needed. */
+const formatFactor = (/** @type {number} */ factor) =>
+  factor.toFixed(Number.isInteger(Math.round(1e6 * factor) / 1e5) ? 1 : 2).replaceAll("-", "−");
 
 /** @param {Panel} panel */
 export function knobsSection(panel) {
@@ -72,14 +47,17 @@ export function knobsSection(panel) {
     ),
     body,
   );
-  const ranking = element("div", { class: "rw-why-list" });
+  const ranking = element("div", { class: "rw-why-list", role: "group" });
+  ranking.setAttribute("aria-label", "Channels that matter most");
+  const rankedHow = element("p", { class: "rw-soft" });
   const rank = runButton("Which channels matter most?", rankNow, () => panel.cancel("rank"));
   const node = element(
     "div",
     { class: "rw-why-columns" },
+    element("div", {}, table),
     element(
       "div",
-      {},
+      { class: "rw-why-tall" },
       element("div", { class: "rw-why-where" }, where),
       element(
         "div",
@@ -93,9 +71,9 @@ export function knobsSection(panel) {
       list,
       reset,
       rank.node,
+      rankedHow,
       ranking,
     ),
-    element("div", {}, table),
     lesson(
       "The classes the network thinks most likely, as they were (outline) and as they are now (bar).",
       "Mute a channel: if a class falls, the channel spoke for it. One channel rarely decides; a few together often do.",
@@ -131,37 +109,29 @@ export function knobsSection(panel) {
   });
   const scale = throttle(() => {
     const number = Number(factor.value);
-    factorText.textContent = `× ${number.toFixed(1)}`;
     setTrait(model, "edits", withScale(edits(), model.get("layer"), model.get("channel"), number));
   }, signal);
   factor.addEventListener("input", scale);
 
-  /** What the newest ranking is about. */
-  let ranked = "";
-  const aboutRank = () =>
-    JSON.stringify(["photo", "target", "edits"].map((name) => model.get(name)));
-  /** What muting does for another photo or class, or before an edit, must not stand as if for these. */
-  function forgetRank() {
-    if (!ranked || ranked === aboutRank()) return;
-    if (rank.isRunning()) panel.cancel("rank");
-    ranked = "";
-    ranking.replaceChildren();
-    rank.set(false);
-  }
+  /** Photo and class of the newest ranking, and, once it is there, the ranking with its edits. */
+  let rankedAbout = "";
+  /** @type {{ label: string, layer: string, rows: [number, number][], edits: any[] } | null} */
+  let ranked = null;
+  const aboutRank = () => JSON.stringify([photoOf(model), model.get("target")]);
 
   async function rankNow() {
     const mine = aboutRank();
-    ranked = mine;
+    rankedAbout = mine;
     rank.set(true);
     const options = { layer: model.get("layer"), target: model.get("target") };
     try {
       const answer = await panel.ask("rank", options, rank.progress);
-      if (!answer || mine !== ranked) return;
-      const { label, layer } = answer.data;
-      rank.set(false, `What muting each channel of ${layer} does to the logit of ${label}`);
+      if (!answer || mine !== rankedAbout) return;
+      rank.set(false);
+      ranked = answer.data;
       showRanking(answer.data);
     } catch (error) {
-      if (mine === ranked) rank.set(false, /** @type {Error} */ (error).message);
+      if (mine === rankedAbout) rank.set(false, /** @type {Error} */ (error).message);
     }
   }
 
@@ -170,24 +140,56 @@ export function knobsSection(panel) {
       name: `ch ${channel}`,
       value,
     }));
-    const chosen = rows.findIndex(
-      (/** @type {number[]} */ [channel]) =>
-        channel === model.get("channel") && layer === model.get("layer"),
-    );
+    const picks = rankedRows(named, -1, (index) => {
+      setTrait(model, "layer", layer);
+      setTrait(model, "channel", rows[index][0]);
+    });
     refill(
       ranking,
-      rankedRows(named, chosen, (index) => {
-        setTrait(model, "layer", layer);
-        setTrait(model, "channel", rows[index][0]);
-        showRanking({ layer, rows });
+      picks.map((pick, index) => {
+        const [channel] = rows[index];
+        const button = element("button", { type: "button", class: "rw-pill", text: "mute" });
+        button.setAttribute("aria-label", `mute channel ${channel} of ${layer}`);
+        button.addEventListener("click", () =>
+          setTrait(model, "edits", toggled(edits(), { kind: "mute", layer, channels: [channel] })),
+        );
+        return element("div", { class: "rw-why-ranked" }, pick, button);
       }),
     );
+    arrangeRank();
+  }
+
+  /** What muting does for another photo or class goes; with other edits it stays, and says so. */
+  function arrangeRank() {
+    if (rankedAbout && rankedAbout !== aboutRank()) {
+      if (rank.isRunning()) panel.cancel("rank");
+      [rankedAbout, ranked] = ["", null];
+      ranking.replaceChildren();
+      rank.set(false);
+    }
+    const isOld = ranked !== null && !areSame(ranked.edits, edits());
+    rank.rename(isOld ? "Rank again" : "Which channels matter most?");
+    ranking.toggleAttribute("data-old", isOld);
+    rankedHow.hidden = ranked === null;
+    rankedHow.textContent = "";
+    if (ranked === null) return;
+    const { layer, label, rows } = ranked;
+    rankedHow.textContent = isOld
+      ? `Ranked before the edits were changed: what muting each channel of ${layer} did to the logit of ${label}`
+      : `What muting each channel of ${layer} does to the logit of ${label}`;
+    for (const [index, [channel]] of rows.entries()) {
+      const [pick, button] = ranking.children[index].children;
+      const isHere = layer === model.get("layer") && channel === model.get("channel");
+      const muted = { kind: "mute", layer, channels: [channel] };
+      pick.setAttribute("aria-pressed", String(isHere));
+      button.setAttribute("aria-pressed", String(edits().some((one) => isSame(one, muted))));
+    }
   }
 
   function arrange() {
     const [layer, channel] = [model.get("layer"), model.get("channel")];
     where.textContent = layer ? `${layer} · channel ${channel}` : "No layer";
-    mute.disabled = solo.disabled = factor.disabled = !layer;
+    mute.disabled = solo.disabled = !layer;
     erase.disabled = model.get("region").length !== 4;
     erase.title = erase.disabled
       ? "First draw a region on the map: drag, or Shift and arrows"
@@ -198,9 +200,14 @@ export function knobsSection(panel) {
     }
     none.hidden = edits().length > 0;
     reset.hidden = edits().length === 0;
-    const scaled = edits().find((edit) => scalesOnly(edit, layer, channel));
-    factor.value = String(scaled?.factor ?? 1);
-    factorText.textContent = `× ${Number(factor.value).toFixed(1)}`;
+    const number = factorOf(edits(), layer, channel);
+    factor.value = String(number);
+    factorText.textContent = `× ${formatFactor(number)}`;
+    // What other edits silence, its own scale does not bring back.
+    const isSilenced = factorOf(withScale(edits(), layer, channel, 1), layer, channel) === 0;
+    factor.disabled = !layer || isSilenced;
+    factor.title = isSilenced ? "Silenced by another edit: undo that first" : "";
+    arrangeRank();
   }
 
   /** @param {string[]} names @param {any[]} named the edits that have these names */
@@ -212,12 +219,11 @@ export function knobsSection(panel) {
         const undo = element("button", { type: "button", text: "×", "aria-label": `Undo ${name}` });
         // By what it does, not by its place: a second click comes before the list is drawn again.
         const edit = named[index] ?? {};
-        const isIt = (/** @type {any} */ one) => isSame(one, edit) && one.factor === edit.factor;
         undo.addEventListener("click", () =>
           setTrait(
             model,
             "edits",
-            edits().filter((one) => !isIt(one)),
+            edits().filter((one) => !isSame(one, edit)),
           ),
         );
         return element("li", {}, element("span", { text: name }), undo);
@@ -269,13 +275,12 @@ export function knobsSection(panel) {
     );
   }
 
-  onChange(model, ["layer", "channel", "region", "edits"], arrange, signal);
+  onChange(model, ["photo", "target", "layer", "channel", "region", "edits"], arrange, signal);
   arrange();
   return {
     node,
     async refresh() {
       arrange();
-      forgetRank();
       const named = edits();
       const answer = await panel.ask("scores", { target: model.get("target") });
       if (!answer) return;

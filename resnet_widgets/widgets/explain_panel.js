@@ -4,6 +4,7 @@ import { camSection } from "./explain_cam.js";
 import { channelSection } from "./explain_channel.js";
 import { dreamSection } from "./explain_dream.js";
 import { knobsSection } from "./explain_knobs.js";
+import { photoOf } from "./explain_parts.js";
 import { pixelsSection } from "./explain_pixels.js";
 import { readingSection } from "./explain_reading.js";
 import { residualSection } from "./explain_residual.js";
@@ -106,7 +107,7 @@ async function renderPanel({ model, el, signal, host }) {
     refresh: () => refresh(),
     /** Asked for once, however many sections want it. */
     picture() {
-      const of = model.get("photo");
+      const of = photoOf(model);
       if (newest !== null && newest.of === of) return newest.bitmap;
       letGo();
       const mine = { of, bitmap: fetchPicture() };

@@ -20,6 +20,19 @@ import { element, formatNumber, formatShort } from "./shared.js";
  */
 
 /**
+ * What is asked about: the photo, what is changed in the network, and other traits. The key of an
+ * edited photo comes later than the edits in it, and is no news then: only the photo's own counts.
+ * @param {any} model
+ * @param {...string} names
+ */
+export function aboutOf(model, ...names) {
+  return JSON.stringify([photoOf(model), ...["edits", ...names].map((name) => model.get(name))]);
+}
+
+/** The key of the photo itself, without that of edits. */
+export const photoOf = (/** @type {any} */ model) => model.get("photo").split(" ")[0];
+
+/**
  * What one sees, how to read it, and formulas with their sources for who asks for them.
  * @param {string} see
  * @param {string} read
@@ -234,6 +247,11 @@ export function runButton(text, start, cancel) {
   return {
     node,
     isRunning: () => running,
+    /** @param {string} name what is written on it while nothing runs */
+    rename(name) {
+      text = name;
+      if (!running) button.textContent = text;
+    },
     /** @param {boolean} on @param {string} [note] what is said when it has ended */
     set(on, note = "") {
       running = on;

@@ -1,6 +1,6 @@
 // Attribution to pixels: which parts of the photo the answer depends on.
 
-import { floatsOf, formatSeconds, lesson, overlay, runButton } from "./explain_parts.js";
+import { aboutOf, floatsOf, formatSeconds, lesson, overlay, runButton } from "./explain_parts.js";
 import { element, formatShort } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
@@ -38,7 +38,7 @@ export function pixelsSection(panel) {
     ...Object.entries(PIXEL_METHODS).map(([value, { text }]) => element("option", { value, text })),
   );
   const says = element("p");
-  const facts = element("p", { class: "rw-soft" });
+  const facts = element("dl", { class: "rw-why-facts" });
   const run = runButton("Compute", computeNow, () => panel.cancel("pixels"));
   const picture = overlay("Attribution over the photo");
   const node = element(
@@ -46,7 +46,7 @@ export function pixelsSection(panel) {
     { class: "rw-why-columns" },
     element(
       "div",
-      {},
+      { class: "rw-why-tall" },
       element("div", { class: "rw-why-controls" }, method, run.node),
       picture.node,
     ),
@@ -91,8 +91,16 @@ export function pixelsSection(panel) {
       const values = floatsOf(answer.buffers[0]);
       picture.show({ values, height: shape[0], width: shape[1], signed, limit: strong(values) });
       run.set(false);
-      const missing = gap === null ? "" : `, completeness gap ${formatShort(100 * gap)} %`;
-      facts.textContent = `For ${label}: ${steps} ${steps === 1 ? "run" : "runs"} of the network${missing}`;
+      const known = [
+        ["Class", label],
+        ["Runs of the network", String(steps)],
+        ["Completeness gap", gap === null ? "" : `${formatShort(100 * gap)} %`],
+      ];
+      facts.replaceChildren(
+        ...known
+          .filter(([, text]) => text)
+          .flatMap(([name, text]) => [element("dt", { text: name }), element("dd", { text })]),
+      );
     } catch (error) {
       if (mine === asked) run.set(false, /** @type {Error} */ (error).message);
     }
@@ -101,7 +109,7 @@ export function pixelsSection(panel) {
   async function estimate() {
     panel.cancel("pixels");
     says.textContent = PIXEL_METHODS[method.value].says;
-    facts.textContent = "";
+    facts.replaceChildren();
     run.set(false);
     picture.show(null);
     picture.setPhoto(await panel.picture());
@@ -109,7 +117,7 @@ export function pixelsSection(panel) {
     if (answer) run.say(`takes about ${formatSeconds(answer.data.seconds)}`);
   }
   async function refresh() {
-    const now = JSON.stringify([method.value, ...["photo", "target"].map((n) => model.get(n))]);
+    const now = method.value + aboutOf(model, "target");
     if (now === asked) return;
     asked = now;
     try {

@@ -1,6 +1,6 @@
 // Reading early: which labelled photos each block takes the photo to be nearest to.
 
-import { lesson, runButton, shortBlock } from "./explain_parts.js";
+import { aboutOf, lesson, runButton, shortBlock } from "./explain_parts.js";
 import { element, formatShort, refill, setTrait, svgElement } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
@@ -178,7 +178,7 @@ export function readingSection(panel) {
     }
   }
 
-  const key = () => JSON.stringify(["photo", "labelled"].map((name) => model.get(name)));
+  const key = () => aboutOf(model, "labelled");
   return {
     node,
     async refresh() {

@@ -144,7 +144,7 @@ export function residualSection(panel) {
     bars(data);
   }
 
-  /** Blocks of another photo must not stand as if they were of this one. */
+  /** Before there are any, and blocks of another photo must not stand as if they were of this one. */
   function clear() {
     title.textContent = facts.textContent = "";
     maps.hidden = charted.hidden = true;
@@ -175,6 +175,7 @@ export function residualSection(panel) {
   }
 
   onChange(model, ["cursor"], give, signal);
+  clear();
   return {
     node,
     async refresh() {

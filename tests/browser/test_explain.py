@@ -32,6 +32,14 @@ EDITED = {
     "edits": [f"mute channel 7 of {LAYER}"],
 }
 
+RANKED = {
+    "layer": LAYER,
+    "target": 3,
+    "label": "cat",
+    "rows": [[9, -0.5], [7, 0.1]],
+    "edits": [],
+}
+
 
 @pytest.fixture
 def show_panel(show):
@@ -174,6 +182,37 @@ def test_the_scale_is_that_of_this_channel_alone(show_panel):
     expect(factor).to_have_value("1")
     update(page, edits=[both, {**both, "channels": [7], "factor": 3}])
     expect(factor).to_have_value("3")
+    # What does not fit on the slider is written nevertheless.
+    update(page, edits=[{**both, "channels": [7], "factor": -1.25}])
+    expect(page.get_by_text("× −1.25")).to_be_visible()
+    update(page, channel=8)
+    expect(page.get_by_text("× 1.0")).to_be_visible()
+
+
+def test_a_muted_channel_is_scaled_by_nothing(show_panel):
+    page = show_panel(edits=[{"kind": "scale", "layer": LAYER, "channels": [7], "factor": 2}])
+    factor = page.get_by_label("Scale the channel")
+    mute = page.get_by_role("button", name="Mute", exact=True)
+    mute.click()
+    expect(factor).to_have_value("0")
+    expect(page.get_by_text("× 0.0")).to_be_visible()
+    mute.click()
+    expect(factor).to_have_value("2")
+    # Who turns it up wants to hear it.
+    mute.click()
+    factor.fill("0.5")
+    expect(mute).to_have_attribute("aria-pressed", "false")
+    expect(factor).to_have_value("0.5")
+    scaled = {"kind": "scale", "layer": LAYER, "channels": [7], "factor": 0.5}
+    assert trait(page, "edits") == [scaled]
+    # What silences others too is not for this slider to undo.
+    for other in ({"kind": "solo", "channels": [8]}, {"kind": "mute", "channels": [7, 8]}):
+        update(page, edits=[scaled, {**other, "layer": LAYER}])
+        expect(factor).to_have_value("0")
+        expect(factor).to_be_disabled()
+    update(page, layer="a")
+    expect(factor).to_have_value("1")
+    expect(factor).to_be_enabled()
 
 
 def test_the_focus_stays_when_the_answer_comes(show_panel):
@@ -213,14 +252,14 @@ def test_ranking_shows_progress_and_picks_channels(show_panel):
     answer(page, "rank", None, kind="progress", share=0.5, text="32 of 64")
     expect(page.locator(".rw-why progress")).to_have_js_property("value", 0.5)
     expect(page.get_by_text("32 of 64")).to_be_visible()
-    answer(
-        page, "rank", {"layer": LAYER, "target": 3, "label": "cat", "rows": [[9, -0.5], [7, 0.1]]}
-    )
+    answer(page, "rank", RANKED)
     rows = page.locator(".rw-why-list .rw-row")
     expect(rows).to_have_count(2)
     expect(rows.nth(1)).to_have_attribute("aria-pressed", "true")
     rows.nth(0).click()
     assert trait(page, "channel") == 9
+    expect(rows.nth(0)).to_have_attribute("aria-pressed", "true")
+    expect(rows.nth(1)).to_have_attribute("aria-pressed", "false")
     expect(page.get_by_text(f"each channel of {LAYER} does to the logit of cat")).to_be_visible()
     page.evaluate("stub.models.shown.update({layer: 'a'})")
     expect(rows).to_have_count(2)
@@ -229,17 +268,80 @@ def test_ranking_shows_progress_and_picks_channels(show_panel):
     expect(page.get_by_text("logit of cat")).to_have_count(0)
 
 
-def test_a_ranking_goes_when_an_edit_is_made(show_panel):
+def test_a_ranking_stays_to_be_muted_down_and_says_that_it_is_old(show_panel):
     page = show_panel()
     answer(page, "scores", SCORES)
     page.get_by_role("button", name="Which channels matter most?").click()
-    found = {"layer": LAYER, "target": 3, "label": "cat", "rows": [[9, -0.5], [7, 0.1]]}
-    answer(page, "rank", found)
+    answer(page, "rank", RANKED)
     rows = page.locator(".rw-why-list .rw-row")
+    new = page.get_by_text("each channel of conv5_block3_out does to the logit of cat")
+    old = page.get_by_text("Ranked before the edits were changed")
+    expect(new).to_be_visible()
+    first, second = (page.get_by_role("button", name=f"mute channel {n} of") for n in (9, 7))
+    first.focus()
+    page.keyboard.press("Enter")
+    muted = [{"kind": "mute", "layer": LAYER, "channels": [channel]} for channel in (9, 7)]
+    assert trait(page, "edits") == muted[:1]
+    # The key of the edited photo comes when its maps are there.
+    update(page, photo="cat 1234")
     expect(rows).to_have_count(2)
-    page.get_by_role("button", name="Mute", exact=True).click()
+    expect(old).to_be_visible()
+    expect(new).to_have_count(0)
+    expect(page.locator(".rw-why-list")).to_have_attribute("data-old", "")
+    expect(first).to_be_focused()
+    expect(first).to_have_attribute("aria-pressed", "true")
+    second.click()
+    assert trait(page, "edits") == muted
+    second.click()
+    first.click()
+    # It was made of just these edits: none.
+    assert trait(page, "edits") == []
+    expect(new).to_be_visible()
+    expect(old).to_have_count(0)
+    first.click()
+    page.get_by_role("button", name="Rank again").click()
+    # What is asked is answered for the edits that the kernel has.
+    answer(page, "rank", {**RANKED, "edits": muted[:1], "rows": [[7, 0.25]]})
+    expect(rows).to_have_count(1)
+    expect(new).to_be_visible()
+    expect(page.get_by_role("button", name="Which channels matter most?")).to_be_visible()
+    # Of another photo it says nothing.
+    update(page, photo="dog")
     expect(rows).to_have_count(0)
-    expect(page.get_by_text("logit of cat")).to_have_count(0)
+    expect(new).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("section", "what", "button"),
+    [
+        ("knobs", "rank", "Which channels matter most?"),
+        ("pixels", "pixels", "Compute"),
+    ],
+)
+def test_what_is_begun_after_an_edit_is_not_ended_by_its_photo(show_panel, section, what, button):
+    page = show_panel(section=section)
+    edit = {"kind": "mute", "layer": LAYER, "channels": [7]}
+    update(page, edits=[edit])
+    page.get_by_role("button", name=button).click()
+    asked(page, what)
+    update(page, photo="cat 1234")
+    next_frame(page)
+    sent = page.evaluate("() => stub.models.shown.sent")
+    assert {"kind": "cancel", "what": what} not in sent[sent.index(asked(page, what)) :]
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+
+
+@pytest.mark.parametrize("change", [{"photo": "dog"}, {"target": 5}], ids=["photo", "class"])
+def test_a_ranking_that_runs_is_ended_when_it_is_of_something_else(show_panel, change):
+    page = show_panel()
+    page.get_by_role("button", name="Which channels matter most?").click()
+    asked(page, "rank")
+    update(page, **change)
+    expect(page.get_by_role("button", name="Which channels matter most?")).to_be_visible()
+    assert {"kind": "cancel", "what": "rank"} in page.evaluate("() => stub.models.shown.sent")
+    answer(page, "rank", RANKED)
+    next_frame(page)
+    expect(page.locator(".rw-why-list .rw-row")).to_have_count(0)
 
 
 def answer_photo(page, color="black"):
@@ -654,8 +756,8 @@ def test_no_section_has_a_violation(show_panel, section, width):
         page.get_by_role("button", name="Mute", exact=True).click()
         answer(page, "scores", EDITED)
         page.get_by_role("button", name="Which channels matter most?").click()
-        rows = [[9, -0.5], [7, 0.1]]
-        answer(page, "rank", {"layer": LAYER, "target": 3, "label": "cat", "rows": rows})
+        answer(page, "rank", RANKED)
+        expect(page.get_by_text("Ranked before")).to_be_visible()
     elif section == "cam":
         show_cam(page)
     elif section == "pixels":
