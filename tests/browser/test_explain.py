@@ -525,6 +525,39 @@ def test_the_key_says_what_is_beyond_it(show_panel):
     expect(page.locator(".rw-why-key")).to_have_text("≤ −1.001.00")
 
 
+@pytest.mark.parametrize("width", [460, 960])
+@pytest.mark.parametrize("section", ["knobs", "pixels", "channel", "dream"])
+def test_what_a_section_teaches_fills_the_room_beside_it(show_panel, section, width):
+    page = show_panel(width, section=section)
+    tall, lesson = (
+        page.locator(f".rw-why-content {part}").bounding_box()
+        for part in (".rw-why-tall", ".rw-why-lesson")
+    )
+    if width == 960:
+        assert (
+            lesson["x"] >= tall["x"] + tall["width"] or tall["x"] >= lesson["x"] + lesson["width"]
+        )
+        assert lesson["width"] < width / 2
+    else:
+        assert lesson["y"] >= tall["y"] + tall["height"]
+        assert lesson["width"] > width - 40
+
+
+def test_an_attribution_says_what_it_is_of(show_panel):
+    page = show_panel(section="pixels")
+    answer_photo(page)
+    page.get_by_role("button", name="Compute").click()
+    data = {"shape": [2, 2], "gap": 0.0095, "steps": 65, "label": "<b>cat</b>"}
+    answer(page, "pixels", data, np.ones((2, 2), "<f4"))
+    facts = page.locator(".rw-why-facts")
+    expect(facts.locator("dd")).to_have_text(["<b>cat</b>", "65", "0.95 %"])
+    page.get_by_role("button", name="Compute").click()
+    answer(page, "pixels", {**data, "gap": None}, np.ones((2, 2), "<f4"))
+    expect(facts.locator("dt")).to_have_text(["Class", "Runs of the network"])
+    page.get_by_label("Method").select_option("occlusion")
+    expect(facts).to_have_text("")
+
+
 def test_what_cannot_be_explained_is_said(show_panel):
     page = show_panel(section="cam")
     answer_photo(page)
@@ -603,6 +636,10 @@ def test_four_maps_of_a_block_share_channel_and_cursor(show_panel):
 
 def test_blocks_that_take_long_say_so_and_can_be_cancelled(show_panel):
     page = show_panel(section="residual")
+    asked(page, "residual")
+    # Neither maps nor a chart of nothing.
+    expect(page.locator(".rw-why-maps")).to_be_hidden()
+    expect(page.get_by_text("All blocks")).to_be_hidden()
     answer(page, "residual", RESIDUAL)
     bars = page.get_by_title("conv5_block2: branch 10 %")
     expect(bars).to_be_visible()
