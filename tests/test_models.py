@@ -342,6 +342,17 @@ def test_a_disk_that_is_full_half_way_poisons_no_later_start(network, folder, tm
     assert download.imagenet_weights(lambda share, text: None).read_bytes() == PUBLISHED
 
 
+def test_a_machine_without_md5_for_security_downloads_and_finds(network, monkeypatch):
+    real = hashlib.md5
+
+    def strict(data=b"", *, usedforsecurity=True):
+        assert not usedforsecurity, "disabled for security"
+        return real(data, usedforsecurity=False)
+
+    monkeypatch.setattr(hashlib, "md5", strict)
+    assert download.imagenet_weights(lambda share, text: None) == download.find_weights()
+
+
 def test_progress_can_end_the_download(network, tmp_path):
     class Cancelled(Exception):
         pass
