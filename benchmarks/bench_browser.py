@@ -1,6 +1,6 @@
 """How long until there are new pixels, in JupyterLab in Chromium? Medians.
 
-    python benchmarks/bench_browser.py [--model random] [--steps 200] [--layers 500]
+    python benchmarks/bench_browser.py [--model random] [--side 224] [--steps 200] [--layers 500]
 
 Times are taken inside the page: from the event until the first animation frame in which the canvas
 holds the pixels that belong there. So half a display frame, 8 ms at 60 Hz, is waiting in any case.
@@ -20,11 +20,13 @@ from explorer_page import ExplorerPage  # isort: skip  # found by in_lab
 from lab_driver import Notebook  # isort: skip
 
 CELL = """
-import skimage
+import keras, skimage
 import resnet_widgets as rw
-explorer = rw.explore(skimage.data.chelsea(), {model!r}, layer={layer!r})
+explorer = rw.explore(skimage.data.chelsea(), {model}, layer={layer!r})
 explorer
 """
+# For photos larger than what ResNet50 is trained on.
+LARGER = "keras.applications.ResNet50(weights=None, input_shape=({side}, {side}, 3))"
 LAYER = "conv2_block3_out"
 # 64 channels of 112 × 112, and 256 channels.
 GRID_LAYER, DRAG_LAYER = "conv1_relu", "conv2_block3_out"
@@ -300,15 +302,20 @@ class Bench:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="random", help="what load_model takes")
+    parser.add_argument("--side", type=int, default=224, help="of the photo; above 224 the model "
+                        "is one with random weights")  # fmt: skip
     parser.add_argument("--steps", type=int, default=200, help="of the slider")
     parser.add_argument("--layers", type=int, default=500, help="changes, for the page's memory")
     arguments = parser.parse_args()
-    cell = CELL.format(model=arguments.model, layer=LAYER)
+    side = arguments.side
+    model = repr(arguments.model) if side == 224 else LARGER.format(side=side)
+    cell = CELL.format(model=model, layer=LAYER)
     with opened([cell], 1400, 1000) as (notebook, traffic):
         bench = Bench(notebook, traffic)
         bench.run(arguments.steps, arguments.layers)
         version = browser_of(notebook)
-    print(f"{arguments.model} ResNet50 in {version}; behind each name how often it was measured.")
+    print(f"{arguments.model} ResNet50, {side} × {side} pixels, in {version}; behind each name")
+    print("how often it was measured.")
     print(setting("jupyterlab", "anywidget"), end="\n\n")
     print(table(bench.rows))
     return 0
