@@ -255,7 +255,9 @@ def _cam(asked: _Asked) -> Answer:
         "shape": list(cam.map.shape),
         "counts": counts.tolist(),
         "channels": count,
-        "rows": [list(row) for row in cam.ranked()[:_LISTED]],
+        "rows": {
+            by: [list(row) for row in cam.ranked(by)[:_LISTED]] for by in ("contribution", "weight")
+        },
     }
     return data, [sums.tobytes()]
 
@@ -435,6 +437,10 @@ def _estimate(asked: _Asked) -> Answer:
     }, []
 
 
+def _classes(asked: _Asked) -> Answer:
+    return {"labels": [asked.label(i) for i in range(len(asked.cache.logits(asked.image)))]}, []
+
+
 def _photo(asked: _Asked) -> Answer:
     return {}, [asked.picture()]
 
@@ -449,6 +455,7 @@ _ANSWERS: dict[str, Callable[[_Asked], Answer]] = {
     "dream": _dream,
     "reading": _reading,
     "estimate": _estimate,
+    "classes": _classes,
     "photo": _photo,
 }
 

@@ -107,6 +107,10 @@ def test_partial_sums_grow_to_the_whole_map(cache, photo):
     np.testing.assert_allclose(cam.partial(1), expected, rtol=1e-6)
     added = [share for _, _, share in cam.ranked()]
     assert added == sorted(added, reverse=True)
+    weighed = [weight for _, weight, _ in cam.ranked("weight")]
+    assert weighed == sorted(cam.alphas.tolist(), reverse=True)
+    with pytest.raises(ValueError, match="Received: by='size'"):
+        cam.ranked("size")
     assert cam.at(300, 451).shape == (300, 451)
     assert np.abs(cam.at(*cam.map.shape) - cam.map).max() == 0
 

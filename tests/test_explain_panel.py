@@ -208,6 +208,7 @@ QUESTIONS = {
     "residual": {"layer": "conv2_block1_1_bn", "channel": 99},
     "channel": {"layer": "conv2_block1_1_bn", "channel": 3, "cursor": [0, 0, 0.1, 0.1]},
     "estimate": {"method": "occlusion"},
+    "classes": {},
     "photo": {},
 }
 
@@ -228,6 +229,8 @@ def test_every_question_has_an_answer(page, what):
         )
         np.testing.assert_allclose(sums[-1], cam.map, rtol=1e-5, atol=1e-7)
         np.testing.assert_allclose(sums[0], cam.partial(1))
+        for by, rows in data["rows"].items():
+            assert rows == [list(row) for row in cam.ranked(by)]
     elif what == "pixels":
         assert data["shape"] == [32, 32] and len(buffers[0]) == 4 * 32 * 32
     elif what == "residual":
@@ -241,6 +244,8 @@ def test_every_question_has_an_answer(page, what):
         assert data["facts"]["cut"] is None and data["facts"]["gain"] > 0
     elif what == "estimate":
         assert data["seconds"] > 0
+    elif what == "classes":
+        assert data["labels"] == [f"class {i}" for i in range(4)]
     else:
         assert buffers[0].startswith(b"\xff\xd8")
 

@@ -43,6 +43,18 @@ export function camSection(panel) {
   );
   const run = runButton("Compute", computeNow, () => panel.cancel("cam"));
   const title = element("b");
+  const by = element(
+    "select",
+    { class: "rw-select", "aria-label": "Channels ranked by" },
+    element("option", { value: "contribution", text: "by what they add" }),
+    element("option", { value: "weight", text: "by weight α" }),
+  );
+  const head = element(
+    "div",
+    { class: "rw-why-head", hidden: true },
+    element("div", { class: "rw-why-where" }, title),
+    by,
+  );
   const list = element("div", { class: "rw-why-list" });
   const node = element(
     "div",
@@ -54,7 +66,7 @@ export function camSection(panel) {
       picture.node,
       sum,
     ),
-    element("div", {}, element("div", { class: "rw-why-where" }, title), list),
+    element("div", {}, head, list),
     lesson(
       "Where the layer you have chosen speaks for the class, and the channels that say so, each with its weight α and what it adds.",
       "Move “sum of” to 1 and let it grow: if few channels make the map, few ideas decide. A late layer says what, coarsely; an early one where, but hardly why.",
@@ -90,7 +102,7 @@ export function camSection(panel) {
   /** What is known of another photo, layer or class must not stand as if it were of this one. */
   function clear() {
     cam = null;
-    sum.hidden = true;
+    sum.hidden = head.hidden = true;
     list.replaceChildren();
     title.textContent = countText.textContent = "";
     picture.show(null);
@@ -109,21 +121,23 @@ export function camSection(panel) {
 
   function showList() {
     if (!cam) return;
-    const format = evenly(cam.rows.map((/** @type {number[]} */ row) => row[1]));
-    const rows = cam.rows.map((/** @type {number[]} */ [channel, alpha, share]) => ({
+    const isByWeight = by.value === "weight";
+    /** @type {[channel: number, alpha: number, share: number][]} */
+    const ranked = cam.rows[by.value];
+    const format = evenly(ranked.map(([, alpha, share]) => (isByWeight ? share : alpha)));
+    const rows = ranked.map(([channel, alpha, share]) => ({
       name: `ch ${channel}`,
-      aside: `α ${format(alpha)}`,
-      value: share,
+      aside: isByWeight ? `adds ${format(share)}` : `α ${format(alpha)}`,
+      value: isByWeight ? alpha : share,
       title: `α = ${formatNumber(alpha)}, adds ${formatNumber(share)} to the mean of the map`,
     }));
-    const chosen = cam.rows.findIndex(
-      (/** @type {number[]} */ row) =>
-        row[0] === model.get("channel") && cam.layer === model.get("layer"),
+    const chosen = ranked.findIndex(
+      ([channel]) => channel === model.get("channel") && cam.layer === model.get("layer"),
     );
     refill(
       list,
       rankedRows(rows, chosen, (index) => {
-        setTrait(model, "channel", cam.rows[index][0]);
+        setTrait(model, "channel", ranked[index][0]);
         showList();
       }),
     );
@@ -146,9 +160,9 @@ export function camSection(panel) {
       const answer = await panel.ask("cam", options, run.progress);
       if (!answer || mine !== asked) return;
       cam = answer.data;
-      sum.hidden = false;
+      sum.hidden = head.hidden = false;
       sums = floatsOf(answer.buffers[0]);
-      title.textContent = `${cam.label}: channels of ${cam.layer}`;
+      title.textContent = `${cam.label} · ${cam.layer}`;
       count.max = String(cam.counts.length - 1);
       count.value = count.max;
       run.set(false, method.value === "score-cam" ? "The 64 channels that vary most" : "");
@@ -191,5 +205,6 @@ export function camSection(panel) {
   }
   method.addEventListener("change", panel.refresh);
   count.addEventListener("input", draw);
+  by.addEventListener("change", showList);
   return { node, refresh };
 }

@@ -13,6 +13,42 @@ import { element, onChange, refill, setTrait, throttle } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
+/**
+ * A field to pin any class by its name or index; which there are is asked when it is first entered.
+ * @param {Panel} panel
+ */
+function classPicker({ model, ask }) {
+  const id = `rw-${Math.random().toString(36).slice(2)}`;
+  const field = element("input", { type: "text", list: id, placeholder: "name or index" });
+  const choices = element("datalist", { id });
+  const note = element("span", { class: "rw-soft", role: "status" });
+  const label = element("label", {}, "pin another class ", field);
+  /** @type {string[]} */
+  let labels = [];
+  async function fill() {
+    if (labels.length) return;
+    const answer = await ask("classes").catch(() => null);
+    if (!answer) return;
+    labels = answer.data.labels;
+    choices.replaceChildren(
+      ...labels.map((text, i) => element("option", { value: String(i), text, label: text })),
+    );
+  }
+  field.addEventListener("focus", fill);
+  field.addEventListener("change", async () => {
+    await fill();
+    const text = field.value.trim().toLowerCase();
+    const named = labels.findIndex((one) => one.toLowerCase() === text);
+    const index = /^\d+$/.test(text) ? Number(text) : named;
+    const isThere = index >= 0 && index < labels.length;
+    note.textContent = text && !isThere ? "There is no such class." : "";
+    if (!isThere) return;
+    field.value = "";
+    setTrait(model, "target", index);
+  });
+  return { node: element("div", { class: "rw-why-controls" }, label, choices, note) };
+}
+
 /** One decimal, and two where they are needed. */
 const formatFactor = (/** @type {number} */ factor) =>
   factor.toFixed(Number.isInteger(Math.round(1e6 * factor) / 1e5) ? 1 : 2).replaceAll("-", "−");
@@ -47,6 +83,7 @@ export function knobsSection(panel) {
     ),
     body,
   );
+  const other = classPicker(panel);
   const ranking = element("div", { class: "rw-why-list", role: "group" });
   ranking.setAttribute("aria-label", "Channels that matter most");
   const rankedHow = element("p", { class: "rw-soft" });
@@ -54,7 +91,7 @@ export function knobsSection(panel) {
   const node = element(
     "div",
     { class: "rw-why-columns" },
-    element("div", {}, table),
+    element("div", {}, table, other.node),
     element(
       "div",
       { class: "rw-why-tall" },

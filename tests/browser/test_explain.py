@@ -245,6 +245,29 @@ def test_a_class_is_pinned_and_let_go(show_panel):
     assert trait(page, "target") == -1
 
 
+def test_any_class_can_be_pinned(show_panel):
+    page = show_panel()
+    answer(page, "scores", SCORES)
+    field = page.get_by_label("pin another class")
+    assert "classes" not in {m.get("what") for m in page.evaluate("stub.models.shown.sent")}
+    field.focus()
+    answer(page, "classes", {"labels": ["crane", "<i>b</i>", "Crane", "zebra"]})
+    expect(page.locator("datalist option")).to_have_count(4)
+    for said, target in (("2", 2), ("Zebra", 3), ("<i>b</i>", 1)):
+        field.fill(said)
+        page.keyboard.press("Enter")
+        page.wait_for_function("n => stub.models.shown.get('target') === n", arg=target)
+        expect(field).to_have_value("")
+    for said in ("unicorn", "4"):
+        field.fill(said)
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("There is no such class.")).to_be_visible()
+        field.fill("")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("There is no such class.")).to_have_count(0)
+    assert trait(page, "target") == 1
+
+
 def test_ranking_shows_progress_and_picks_channels(show_panel):
     page = show_panel()
     answer(page, "scores", SCORES)
@@ -371,7 +394,10 @@ def show_cam(page, sums=(((1, 0), (0, 0)), ((1, 0), (0, 2)))):
         "shape": [2, 2],
         "counts": [1, 4],
         "channels": 4,
-        "rows": [[2, 0.5, 0.3], [7, 0.1, 0.2]],
+        "rows": {
+            "contribution": [[2, 0.5, 0.3], [7, 0.1, 0.2]],
+            "weight": [[3, 0.9, 0.1], [2, 0.5, 0.3]],
+        },
     }
     answer(page, "cam", data, maps)
     expect(page.locator(".rw-why-list .rw-row")).to_have_count(2)
@@ -396,6 +422,12 @@ def test_a_cam_is_the_sum_of_its_channels(show_panel):
     assert not pixels(page, canvas)[..., :3].any()
     page.locator(".rw-why-list .rw-row").nth(0).click()
     assert trait(page, "channel") == 2
+    page.get_by_label("Channels ranked by").select_option("weight")
+    rows = page.locator(".rw-why-list .rw-row")
+    expect(rows).to_have_text(["ch 3adds 0.1000.900", "ch 2adds 0.3000.500"])
+    expect(rows.nth(1)).to_have_attribute("aria-pressed", "true")
+    rows.nth(0).click()
+    assert trait(page, "channel") == 3
 
 
 def go_to(page, section):
@@ -487,7 +519,12 @@ def test_a_slow_map_goes_too_and_a_late_answer_is_not_taken(show_panel):
     expect(page.get_by_role("button", name="Compute")).to_be_visible()
     maps = np.ones((1, 2, 2), "<f4")
     late = {"layer": LAYER, "label": "cat", "shape": [2, 2], "counts": [4], "channels": 4}
-    answer(page, "cam", {**late, "method": "score-cam", "target": 3, "rows": [[2, 1, 1]]}, maps)
+    answer(
+        page,
+        "cam",
+        {**late, "method": "score-cam", "target": 3, "rows": {"contribution": [[2, 1, 1]]}},
+        maps,
+    )
     next_frame(page)
     expect(page.locator(".rw-why-list .rw-row")).to_have_count(0)
     assert page.evaluate("stub.models.shown.sent.some((m) => m.kind === 'cancel')")

@@ -64,9 +64,20 @@ class Cam:
         """The whole map, no cell below 0, float32 `(height, width)`."""
         return np.maximum((self.activation * self.weights).sum(axis=2), 0)
 
-    def ranked(self) -> list[tuple[int, float, float]]:
-        """`(channel, weight, contribution)`, those that add most first."""
-        return [(int(c), float(self.alphas[c]), float(self.contributions[c])) for c in self.order]
+    def ranked(self, by: str = "contribution") -> list[tuple[int, float, float]]:
+        """`(channel, weight, contribution)`, the greatest first.
+
+        Args:
+            by: `"contribution"`, what they add, or `"weight"`, their αₖ.
+
+        Raises:
+            ValueError: If `by` is something else.
+        """
+        if by not in ("contribution", "weight"):
+            raise ValueError(f'`by` must be "contribution" or "weight". Received: by={by!r}')
+        weighed = np.argsort(-self.alphas, kind="stable")
+        order = self.order if by == "contribution" else weighed
+        return [(int(c), float(self.alphas[c]), float(self.contributions[c])) for c in order]
 
     def partial(self, count: int) -> np.ndarray:
         """The map of the `count` channels that add most only; all channels give `map`."""
