@@ -22,6 +22,8 @@ _VERSION = 1
 _TEXTS = {
     "photo": LONGEST_NAME,
     "digest": LONGEST_NAME,
+    "compare": LONGEST_NAME,
+    "compare_digest": LONGEST_NAME,
     "layer": LONGEST_NAME,
     "note": _LONGEST_NOTE,
 }
@@ -32,8 +34,8 @@ def check_bookmark(entry: Any) -> dict[str, Any]:
 
     Args:
         entry: Mapping with `layer` and, where they matter, `photo` (its name), `digest` (of the
-            photo), `channel`, `region`, `note`, and `colours`: those traits of an `ActivationMap`
-            that say what its colours mean, such as `symmetric`; `edits`, what was changed in the
+            photo), `compare` and `compare_digest` (of the second photo), `channel`, `region`,
+            `note`, and `colours`: those traits of an `ActivationMap` that say what its colours mean, such as `symmetric`; `edits`, what was changed in the
             network, each as `Edit.to_dict` gives it.
 
     Returns:

@@ -6,7 +6,7 @@ import { explorerKeys } from "./widgets/explorer_keys.js";
 import { explorerLayout } from "./widgets/explorer_layout.js";
 import { explorerPointing } from "./widgets/explorer_pointing.js";
 import { watchKernel } from "./widgets/lifeline.js";
-import { becomeRoot, element, followFrame, onChange, setTrait } from "./widgets/shared.js";
+import { becomeRoot, element, followFrame, onChange } from "./widgets/shared.js";
 
 /** Milliseconds that a pointer rests on a row of the tree before it may be about to click. */
 const REST = 60;
@@ -122,11 +122,6 @@ async function renderExplorer({ model, el, signal, host }) {
   const mark = explorerPointing({ model, signal, models, store, layout, rowOf, inputSize });
   explorerKeys({ model, el, signal, models, layout });
 
-  function stayInRange() {
-    const count = rowOf(model.get("layer"))?.shape.at(-1) ?? 0;
-    if (count > 0 && model.get("channel") >= count) setTrait(model, "channel", count - 1);
-  }
-
   /** @param {string[]} [pointedAt] layers before the others */
   function fetchAhead(pointedAt = []) {
     const [shot, layer] = [model.get("photo"), model.get("layer")];
@@ -174,7 +169,6 @@ async function renderExplorer({ model, el, signal, host }) {
     else kernel.answered();
   });
   onChange(models.picker, ["busy"], () => models.picker.get("busy") && kernel.asked(), signal);
-  onChange(model, ["layer"], stayInRange, signal);
   // Later, because the views ask for what they show in a microtask, and theirs goes first.
   onChange(model, ["layer", "photo"], () => setTimeout(fetchAhead), signal);
   layout.boxes.tree.addEventListener("pointerover", pointAt, { signal });

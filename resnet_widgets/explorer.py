@@ -31,7 +31,7 @@ from .widgets import (
     LayerTree,
     StageViewer,
 )
-from .widgets._base import module, one_line, traits_lock
+from .widgets._base import clamp_index, module, one_line, traits_lock
 from .widgets._coloured import COLOURS
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ class Explorer(ExplorerState):
     Attributes:
         image: The photo. Set anything `load_image` takes; read an `InputImage` (or `None`).
         layer: Path of the layer shown; `""` until there is a photo.
-        channel: Index of the channel shown.
+        channel: Index of the channel shown. It stays when another layer is chosen; where that has
+            fewer channels it becomes the strongest of them, once that is known (`wait`).
         cursor: The cell pointed at, `[x0, y0, x1, y1]` from 0 to 1 in the photo, or `[]`.
         pixel: The pixel of the model's input pointed at, `[x, y]`, or `[]`. The cells that see it
             are outlined in all maps.
@@ -334,8 +335,11 @@ class Explorer(ExplorerState):
             return
         self.map.labels = list(self.cache.labels(self.layer) or ())
         self._looking.follow_weights()
-        # The new layer may have fewer channels.
-        self.channel = self.channel
+        count = self.cache.graph.find(self.layer).shape[-1]
+        if self.image is None:
+            self.channel = clamp_index(self.channel, count)
+        elif count is not None and self.channel >= count:
+            self._looking.go_strongest()
 
     # -- what the user asks for --------------------------------------------------------------------
 
@@ -398,7 +402,7 @@ class Explorer(ExplorerState):
             self.image, self.compare = self.compare, self.image
 
     def add_bookmark(self, note: str = "") -> None:
-        """Keeps what is on show now: photo, edits, layer, channel, colours, region, and a note.
+        """Keeps what is on show now: both photos, edits, layer, channel, colours, region, a note.
 
         Raises:
             ValueError: If the note is longer than 2000 characters, there are 200 bookmarks, or more
@@ -410,6 +414,8 @@ class Explorer(ExplorerState):
         entry = {
             "photo": self.picture.get("name", ""),
             "digest": self.photo,
+            "compare": self.compare_picture.get("name", ""),
+            "compare_digest": self.compare_photo,
             "layer": self.layer,
             "channel": self.channel,
             "region": self.region,
@@ -423,7 +429,8 @@ class Explorer(ExplorerState):
         """Shows again what a bookmark kept.
 
         A photo is found if it was shown lately, or is a sample. One that is not stays away: layer,
-        channel, colours and edits are shown for the photo that is there, and `error` says so.
+        channel, colours and edits are shown for the photo that is there, and `error` says so. A
+        bookmark without a second photo leaves that as it is.
 
         Args:
             bookmark: Its index in `bookmarks`, or a bookmark.
@@ -444,6 +451,8 @@ class Explorer(ExplorerState):
             self.edits = [edit_from_dict(edit) for edit in entry["edits"]]
         if entry["digest"] not in ("", self.photo):
             self._looking.find(entry["digest"], entry["photo"])
+        if entry["compare_digest"]:
+            self._looking.find(entry["compare_digest"], entry["compare"], "compare")
 
     def save_bookmarks(self, path: str | Path) -> None:
         """Writes all bookmarks to a JSON file. They hold no pictures, only names and digests."""
@@ -485,7 +494,7 @@ class Explorer(ExplorerState):
         elif kind == "show" and self.cache is not None:
             names = (content.get("photo"), content.get("name"))
             if all(isinstance(name, str) for name in names):
-                self._looking.find(*names)
+                self._looking.find(*names, "compare" if content.get("second") else "image")
         elif kind == "cancel":
             self._jobs.worker.cancel()
         elif kind == "retry" and self.stopped:

@@ -21,6 +21,7 @@ import numpy as np
 
 from .engine.activations import ActivationCache
 from .engine.choice import choose_layers
+from .engine.edits import muted_channels
 from .files import replacing
 from .frame import Frame
 from .widgets._base import sendable, traits_lock
@@ -116,7 +117,9 @@ def save_page(
         for number, key in enumerate(shown):
             page["pictures"][key] = _store(file, f"rw-picture-{number}", kept[key].jpeg)
             for layer in chosen:
-                frame = Frame.from_activation(cache.activation(kept[key].image, layer))
+                image = kept[key].image
+                activation = cache.activation(image, layer)
+                frame = Frame.from_activation(activation, muted=muted_channels(image, layer))
                 header, message = _coarse(frame).to_message()
                 name = f"rw-frame-{number}-{len(page['frames'][key])}"
                 stored = {**header, "step": _STEP, "id": _store(file, name, message)}

@@ -36,6 +36,7 @@ class Frame:
         data: The planes, `uint8` of shape `(C, H, W)`; reduced, `(C, ceil(H / n), ceil(W / n))`.
         reduction: `n`, the cells along a side of the squares whose means are in `data`; 1 where
             each byte is a cell.
+        muted: Indices of the channels that an edit has set to zero.
     """
 
     layer: str
@@ -46,10 +47,16 @@ class Frame:
     zeros: np.ndarray
     data: np.ndarray
     reduction: int = 1
+    muted: tuple[int, ...] = ()
 
     @classmethod
     def from_activation(
-        cls, array: Any, *, layer: str = "", most_bytes: int | None = None
+        cls,
+        array: Any,
+        *,
+        layer: str = "",
+        most_bytes: int | None = None,
+        muted: tuple[int, ...] = (),
     ) -> Frame:
         """Makes a frame of one image's activation. The array is not changed.
 
@@ -58,6 +65,7 @@ class Frame:
             layer: Path of the layer. Defaults to `""`.
             most_bytes: Size of the planes above which they are reduced, as little as possible.
                 Defaults to `None`: never.
+            muted: Indices of the channels that an edit has set to zero. Defaults to `()`.
 
         Returns:
             A `Frame`. Values are taken as `float32`.
@@ -90,18 +98,24 @@ class Frame:
             zeros=zeros,
             data=_quantise(rows, low, high).reshape(channels, height, width),
             reduction=reduction,
+            muted=muted,
         )
 
     def to_message(self) -> tuple[dict[str, Any], bytes]:
         """The frame as one header and one buffer.
 
         Returns:
-            `header`, a `dict` with `layer`, `shape` and `reduction`, and `buffer`: `low`, `high`,
-            `strength` and `zeros` as little-endian `float32`, then the planes, channel after
-            channel.
+            `header`, a `dict` with `layer`, `shape`, `reduction` and `muted`, and `buffer`: `low`,
+            `high`, `strength` and `zeros` as little-endian `float32`, then the planes, channel
+            after channel.
         """
         statistics = np.stack([self.low, self.high, self.strength, self.zeros]).astype("<f4")
-        header = {"layer": self.layer, "shape": list(self.shape), "reduction": self.reduction}
+        header = {
+            "layer": self.layer,
+            "shape": list(self.shape),
+            "reduction": self.reduction,
+            "muted": list(self.muted),
+        }
         return header, b"".join((statistics.tobytes(), self.data.tobytes()))
 
     def __repr__(self) -> str:

@@ -87,6 +87,20 @@ class Looking:
         """Looks at the photo again if what the page has of it is not that of the weights now."""
         self._submit(self._follow_weights, "weights")
 
+    def go_strongest(self) -> None:
+        """Shows the strongest channel of the layer, unless another was chosen when it is known."""
+        image, before = self.asked(), (self._shown.layer, self._shown.channel)
+
+        def choose(task: Task) -> None:
+            assert self._shown.cache is not None
+            channel = strongest(self._shown.cache.activation(image, before[0]))
+            with traits_lock:
+                task.check()
+                if (self._shown.layer, self._shown.channel) == before:
+                    self._shown.channel = channel
+
+        self._submit(choose, "channel")
+
     def pick(self, picker: ImagePicker, trait: str, name: str, data: bytes | None) -> None:
         """Opens what was picked in the page, a file or a sample, and sets `trait` to it."""
         source = self._samples.get(name) if data is None else data
@@ -115,23 +129,22 @@ class Looking:
     def stop_picking(self, trait: str) -> None:
         """Forgets what is still being opened for `trait`: something newer was set."""
         self._jobs.worker.cancel(f"pick {trait}")
-        if trait == "image":
-            self._jobs.worker.cancel("find")
+        self._jobs.worker.cancel(f"find {trait}")
 
-    def find(self, digest: str, name: str) -> None:
+    def find(self, digest: str, name: str, trait: str = "image") -> None:
         """Shows a photo that was shown before, or a sample; says so if it is neither."""
         photo = photo_of(digest)
         kept = self._photos.get(digest)
-        if kept is not None and isinstance(kept.image, EditedRun):
+        if trait == "image" and kept is not None and isinstance(kept.image, EditedRun):
             self._shown.edits = list(kept.image.edits)
         # The photo on show is whole; what is kept of others is what the model sees.
-        if photo == self._key(self._shown.image):
+        if photo == self._key(getattr(self._shown, trait)):
             return
         kept = self._photos.get(photo)
         if kept is None:
-            self._submit(lambda task: self._find_sample(task, photo, name), "find")
+            self._submit(lambda task: self._find_sample(task, photo, name, trait), f"find {trait}")
         else:
-            self._shown.image = kept.image
+            self._shown.update(**{trait: kept.image})
 
     def asked(self) -> Any:
         """The photo that was set last, with its edits, for `cache.activation` and the like."""
@@ -143,7 +156,9 @@ class Looking:
         # Outside the lock: the cache has one of its own.
         is_seen = self._is_seen()
         with traits_lock:
-            return is_seen and self._compared is self._shown.compare
+            chosen = self._newest.get("channel")
+            is_chosen = chosen is None or chosen.done()
+            return is_seen and is_chosen and self._compared is self._shown.compare
 
     def wait(self, timeout: float) -> None:
         """Waits until `is_done`, or until it is known that it will not be; see `Explorer.wait`."""
@@ -233,15 +248,19 @@ class Looking:
             and seen[1:] == (shown.edits, shown.cache.generation)
         )
 
-    def _find_sample(self, task: Task, digest: str, name: str) -> None:
+    def _find_sample(self, task: Task, digest: str, name: str, trait: str) -> None:
         assert self._shown.cache is not None
         if name in self._samples:
             image = load_image(self._samples[name], self._shown.cache.input_size)
             if image.digest == digest:
                 with traits_lock:
                     task.check()
-                    self._shown.update(image=image)
+                    self._shown.update(**{trait: image})
                 return
+        if trait == "compare":
+            raise ValueError(
+                f"The second photo {name!r} of this bookmark is not here. Open it under Compare."
+            )
         raise ValueError(
             f"The photo {name!r} of this bookmark is not here; layer and channel are shown for the "
             "present one. Open the photo, then go back to the bookmark."

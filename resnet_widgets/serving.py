@@ -7,7 +7,7 @@ from concurrent.futures import Future
 
 import numpy as np
 
-from .engine.edits import EditedRun
+from .engine.edits import EditedRun, muted_channels
 from .engine.images import InputImage
 from .engine.worker import Worker
 from .explorer_state import ExplorerState
@@ -33,11 +33,13 @@ class Serving:
         image, path = self._find(photo, layer)
         activation = self._cached(image, path)
         if activation is not None and activation.nbytes <= _MAX_AT_ONCE:
-            return self._frame(activation, path)
+            return self._frame(image, activation, path)
         key = photo, path
         frame = self._frames.get(key)
         if frame is None:
-            frame = self._worker.submit(lambda task: self._frame(self._compute(image, path), path))
+            frame = self._worker.submit(
+                lambda task: self._frame(image, self._compute(image, path), path)
+            )
             self._frames[key] = frame
             frame.add_done_callback(lambda _: self._frames.pop(key, None))
         return frame
@@ -77,8 +79,9 @@ class Serving:
         # The input is there without being computed.
         shown.tree.update(cached=sorted({cache.layers[0].path} | cache.cached(photo.image)))
 
-    def _frame(self, activation: np.ndarray, path: str) -> Frame:
-        return Frame.from_activation(activation, layer=path, most_bytes=_MOST_BYTES)
+    def _frame(self, image: InputImage | EditedRun, activation: np.ndarray, path: str) -> Frame:
+        muted = muted_channels(image, path)
+        return Frame.from_activation(activation, layer=path, most_bytes=_MOST_BYTES, muted=muted)
 
     def _find(self, photo: str, layer: str) -> tuple[InputImage | EditedRun, str]:
         """The photo and the layer that the page means."""

@@ -9,6 +9,8 @@ from resnet_widgets.bookmarks import MOST, check_bookmark, check_bookmarks, from
 ENTRY = {
     "photo": "cat.jpg",
     "digest": "ab12",
+    "compare": "rocket.jpg",
+    "compare_digest": "cd34",
     "layer": "conv3_block4_out",
     "channel": 44,
     "region": [0.25, 0.0, 0.5, 0.5],
@@ -30,6 +32,8 @@ def test_what_is_missing_is_filled_in():
     assert check_bookmark({"layer": "conv1_relu"}) == {
         "photo": "",
         "digest": "",
+        "compare": "",
+        "compare_digest": "",
         "layer": "conv1_relu",
         "note": "",
         "channel": 0,
@@ -39,10 +43,11 @@ def test_what_is_missing_is_filled_in():
     }
 
 
-def test_files_from_before_there_were_edits_still_load():
-    older = {key: value for key, value in ENTRY.items() if key != "edits"}
+def test_files_from_before_there_were_edits_and_second_photos_still_load():
+    newer = {"edits": [], "compare": "", "compare_digest": ""}
+    older = {key: value for key, value in ENTRY.items() if key not in newer}
     text = json.dumps({"format": "resnet_widgets bookmarks", "version": 1, "bookmarks": [older]})
-    assert from_json(text) == [{**older, "edits": []}]
+    assert from_json(text) == [{**older, **newer}]
 
 
 def test_what_comes_out_is_not_what_went_in():
@@ -61,6 +66,8 @@ def test_what_comes_out_is_not_what_went_in():
         {"layer": "x" * 10_001},
         {"note": "x" * 2001},
         {"note": None},
+        {"compare": 3},
+        {"compare_digest": "x" * 1025},
         {"channel": -1},
         {"channel": True},
         {"channel": 1.5},

@@ -18,6 +18,7 @@ import resnet_widgets as rw
 from resnet_widgets import explorer_state, looking, serving
 from resnet_widgets.engine.activations import ActivationCache
 from resnet_widgets.engine.images import ImageError
+from resnet_widgets.explain import Erase, Mute, Scale, Solo
 from resnet_widgets.widgets._base import Widget, traits_lock
 
 LONG = 30  # seconds; reached only by a test that fails
@@ -174,6 +175,26 @@ def test_frames_are_the_activations(make):
     assert bytes(buffers[0]) == expected.to_message()[1]
 
 
+@pytest.mark.parametrize(
+    ("edit", "muted"),
+    [
+        (Mute("conv1_relu", [1, 4]), [1, 4]),
+        (Solo("conv1_relu", [2]), [0, 1, 3, 4, 5]),
+        (Scale("conv1_relu", [3], 0), [3]),
+        (Scale("conv1_relu", [3], 2), []),
+        (Erase("conv1_relu", (0, 0, 1, 1), [5]), [5]),
+        (Erase("conv1_relu", (0, 0, 1, 1)), [0, 1, 2, 3, 4, 5]),
+        (Erase("conv1_relu", (0, 0, 0.5, 1)), []),
+    ],
+)
+def test_a_frame_names_the_channels_that_edits_set_to_zero(make, edit, muted):
+    explorer = done(make())
+    explorer.edits = [edit]
+    explorer.wait(LONG)
+    assert ask(explorer, "conv1_relu")[0]["muted"] == muted
+    assert ask(explorer, "conv2_block1_out")[0]["muted"] == []
+
+
 def test_a_large_frame_travels_reduced(make, monkeypatch):
     explorer = done(make())
     monkeypatch.setattr(serving, "_MOST_BYTES", 32 * 32 * 6 - 1)
@@ -256,10 +277,39 @@ def test_channels_are_clamped(make):
     explorer = done(make())
     explorer.channel = 99
     assert explorer.channel == 5
-    explorer.layer = "predictions"
-    assert explorer.channel == 3
     explorer.channel = -3
     assert explorer.channel == 0
+
+
+def test_a_channel_that_the_new_layer_has_stays_else_it_is_the_strongest(make):
+    explorer = done(make())
+    explorer.channel = 3
+    explorer.layer = "predictions"
+    assert explorer.wait(LONG).channel == 3
+    explorer.layer, explorer.channel = "conv2_block2_out", 5
+    explorer.layer = "predictions"
+    expected = explorer.cache.activation(PHOTO, "predictions").argmax()
+    assert explorer.wait(LONG).channel == expected
+
+
+def test_what_is_chosen_before_the_strongest_is_known_stays(make):
+    explorer = done(make())
+    explorer.channel = 5
+    last = (explorer.cache.activation(PHOTO, "predictions").argmax() + 1) % 4
+    with traits_lock:
+        explorer.layer, explorer.channel = "predictions", last
+    assert explorer.wait(LONG).channel == last
+
+
+def test_without_a_photo_a_channel_is_clamped_to_the_new_layer(make):
+    explorer = make(image=None)
+    ready = threading.Event()
+    explorer.observe(lambda change: change.new == "" and ready.set(), "status")
+    assert explorer.status == "" or ready.wait(LONG)
+    explorer.layer = "conv1_relu"
+    explorer.channel = 5
+    explorer.layer = "predictions"
+    assert explorer.channel == 3
 
 
 def test_a_layer_picked_while_a_photo_is_computed_stays(make, monkeypatch):

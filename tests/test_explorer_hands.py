@@ -184,6 +184,8 @@ class TestBookmarks:
             {
                 "photo": explorer.image.source,
                 "digest": explorer.photo,
+                "compare": "",
+                "compare_digest": "",
                 "layer": explorer.layer,
                 "channel": 4,
                 "region": [0, 0, 0.5, 0.5],
@@ -215,6 +217,38 @@ class TestBookmarks:
         until(explorer, "photo", lambda key: key == photo)
         # The picture for the page is that of the whole photo still.
         assert explorer.picture["size"] == [40, 60]
+
+    def test_they_replay_the_second_photo(self, make):
+        explorer = done(make())
+        explorer.compare = OTHER
+        second = until(explorer, "compare_photo", bool)
+        explorer.add_bookmark()
+        kept = explorer.bookmarks[0]
+        name = explorer.compare.source
+        assert (kept["compare"], kept["compare_digest"]) == (name, second)
+        explorer.compare = None
+        until(explorer, "compare_photo", lambda key: key == "")
+        explorer.add_bookmark("without")
+        explorer.replay(0)
+        until(explorer, "compare_photo", lambda key: key == second)
+        explorer.replay(1)
+        assert explorer.compare is not None, "one that has none leaves it as it is"
+        explorer.compare = None
+        show = {"kind": "show", "photo": second, "name": name, "second": True}
+        StubComm(explorer).page_sends(show)
+        assert explorer.wait(LONG).compare_photo == second
+
+    def test_a_second_photo_is_found_among_the_samples_or_said_to_be_missing(self, make):
+        explorer = done(make())
+        photo = explorer.photo
+        name, path = next(iter(sample_photos().items()))
+        digest = rw.load_image(path, explorer.cache.input_size).digest
+        entry = {"layer": "conv1_relu", "compare": name, "compare_digest": digest}
+        explorer.replay(entry)
+        until(explorer, "compare_photo", lambda key: key == digest)
+        explorer.replay({**entry, "compare": "far.jpg", "compare_digest": "00"})
+        until(explorer, "error", lambda error: "second photo 'far.jpg'" in error)
+        assert (explorer.photo, explorer.compare_photo) == (photo, digest)
 
     def test_they_replay_edits(self, make, tmp_path):
         explorer = done(make())

@@ -115,7 +115,7 @@ def test_a_vector_has_planes_of_one_cell_and_exact_strength():
 def test_message_is_four_rows_of_floats_then_the_planes(activation):
     frame = Frame.from_activation(activation, layer="a/b")
     header, buffer = frame.to_message()
-    assert header == {"layer": "a/b", "shape": [5, 7, 12], "reduction": 1}
+    assert header == {"layer": "a/b", "shape": [5, 7, 12], "reduction": 1, "muted": []}
     head = np.frombuffer(buffer, "<f4", count=4 * 12).reshape(4, 12)
     np.testing.assert_array_equal(head, [frame.low, frame.high, frame.strength, frame.zeros])
     np.testing.assert_array_equal(

@@ -89,6 +89,7 @@ class TestFrameStore:
             "layer": "conv",
             "shape": [2, 2, 3],
             "reduction": 1,
+            "muted": [],
         }
         assert bytes(buffer) == FRAME.to_message()[1]
         assert asked == [("cat", "conv")]

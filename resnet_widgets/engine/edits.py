@@ -336,6 +336,16 @@ class EditedRun:
         return self.cache.run(self.image, kept)
 
 
+def muted_channels(image: Any, layer: str) -> tuple[int, ...]:
+    """Indices of the channels of a layer that the edits of `image` set to zero in every place."""
+    mask = image.masks.get(layer) if isinstance(image, EditedRun) else None
+    if mask is None:
+        return ()
+    kept = np.any(mask, axis=tuple(range(mask.ndim - 1)))
+    channels = image.cache.graph.find(layer).shape[-1:]
+    return tuple(np.flatnonzero(np.broadcast_to(~kept, channels)).tolist())
+
+
 def _indices(channels: Any) -> tuple[int, ...]:
     try:
         found = [channels] if np.ndim(channels) == 0 else list(channels)

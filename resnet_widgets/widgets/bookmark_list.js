@@ -4,8 +4,9 @@ import { RANGE_TRAITS } from "./ranges.js";
 import { change, element, onChange, setTrait } from "./shared.js";
 
 /**
- * @typedef {{ photo: string, digest: string, layer: string, channel: number, region: number[],
- *   note: string, colours: Record<string, any>, edits?: any[] }} Bookmark as `check_bookmark` in `bookmarks.py`
+ * @typedef {{ photo: string, digest: string, compare?: string, compare_digest?: string,
+ *   layer: string, channel: number, region: number[], note: string,
+ *   colours: Record<string, any>, edits?: any[] }} Bookmark as `check_bookmark` in `bookmarks.py`
  */
 
 /** Traits of an ActivationMap that say what its colours mean. */
@@ -26,6 +27,8 @@ export function bookmarkOf(model, map, why, note) {
   return {
     photo: model.get("picture").name ?? "",
     digest: model.get("photo"),
+    compare: model.get("compare_picture").name ?? "",
+    compare_digest: model.get("compare_photo"),
     layer: model.get("layer"),
     channel: model.get("channel"),
     region: model.get("region"),
@@ -70,7 +73,7 @@ export function bookmarkList({ model, map, why, onReplay, signal }) {
     add.disabled = marks().length >= MOST;
     add.title = add.disabled
       ? `There is room for ${MOST}: delete one first.`
-      : "Keeps photo, edits, layer, channel, colours and region";
+      : "Keeps both photos, edits, layer, channel, colours and region";
     list.hidden = marks().length === 0;
     list.replaceChildren(...marks().map(row));
     mark();
@@ -82,7 +85,8 @@ export function bookmarkList({ model, map, why, onReplay, signal }) {
     const count = entry.edits?.length ?? 0;
     const edited = count ? `${count} ${count === 1 ? "edit" : "edits"}` : "";
     const region = entry.region.length ? "region" : "";
-    const facts = [entry.photo, entry.note ? place : "", region, edited];
+    const second = entry.compare ? `with ${entry.compare}` : "";
+    const facts = [entry.photo, second, entry.note ? place : "", region, edited];
     const go = element(
       "button",
       { type: "button", class: "rw-bookmark-go", title: "Go back to this" },
@@ -101,13 +105,16 @@ export function bookmarkList({ model, map, why, onReplay, signal }) {
     return element("li", {}, go, remove);
   }
 
-  /** Marks what is on show. */
+  /** Marks what is on show; what was said of an older view goes. */
   function mark() {
+    change(status, { text: "" });
     const shown = bookmarkOf(model, map, why, "");
     const now = JSON.stringify(shown);
     for (const [index, entry] of marks().entries()) {
       const button = list.children[index]?.querySelector("button");
-      const same = JSON.stringify({ ...shown, ...entry, note: "" }) === now;
+      // What it does not name may be anything.
+      const named = Object.entries(entry).filter(([, value]) => value !== "");
+      const same = JSON.stringify({ ...shown, ...Object.fromEntries(named), note: "" }) === now;
       if (button) change(button, { "aria-pressed": String(same) });
     }
   }
@@ -125,7 +132,6 @@ export function bookmarkList({ model, map, why, onReplay, signal }) {
 
   /** What the page can do by itself at once; the photo is the kernel's to find. */
   function replay(/** @type {Bookmark} */ entry) {
-    status.textContent = "";
     for (const name of COLOUR_TRAITS) {
       if (name in entry.colours) setTrait(map, name, entry.colours[name]);
     }
@@ -139,6 +145,10 @@ export function bookmarkList({ model, map, why, onReplay, signal }) {
     if (entry.digest && entry.digest !== model.get("photo")) {
       model.send({ kind: "show", photo: entry.digest, name: entry.photo });
     }
+    if (entry.compare_digest && entry.compare_digest !== model.get("compare_photo")) {
+      const second = { photo: entry.compare_digest, name: entry.compare };
+      model.send({ kind: "show", ...second, second: true });
+    }
     onReplay();
   }
 
@@ -149,7 +159,7 @@ export function bookmarkList({ model, map, why, onReplay, signal }) {
       if (!model.get("layer")) return;
       setTrait(model, "bookmarks", [...marks(), bookmarkOf(model, map, why, input.value.trim())]);
       input.value = "";
-      status.textContent = `Kept as bookmark ${marks().length}.`;
+      change(status, { text: `Kept as bookmark ${marks().length}.` });
     },
     { signal },
   );
@@ -163,8 +173,9 @@ export function bookmarkList({ model, map, why, onReplay, signal }) {
     },
     { signal },
   );
+  input.addEventListener("input", () => change(status, { text: "" }), { signal });
   onChange(model, ["bookmarks"], show, signal);
-  onChange(model, ["photo", "layer", "channel", "region"], mark, signal);
+  onChange(model, ["photo", "compare_photo", "layer", "channel", "region"], mark, signal);
   onChange(map, COLOUR_TRAITS, mark, signal);
   onChange(why, ["edits"], mark, signal);
   show();

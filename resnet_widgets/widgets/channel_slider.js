@@ -48,8 +48,12 @@ async function renderSlider({ model, el, signal, host }) {
     text: "strongest",
     title: "Go to the channel with the largest mean",
   });
-  const hidden = element("span", { class: "rw-track-note", "aria-hidden": "true" });
-  track.node.append(hidden);
+  const sign = element("span", { class: "rw-kind" });
+  const few = element("span");
+  const hidden = element("span");
+  track.node.append(
+    element("div", { class: "rw-track-note", "aria-hidden": "true" }, sign, few, hidden),
+  );
   el.append(
     errorLine(model, signal),
     element("div", { class: "rw-slider-row" }, play, speed, track.node, strongest, order),
@@ -69,10 +73,12 @@ async function renderSlider({ model, el, signal, host }) {
     const strong = frame ? `, strength ${formatShort(frame.strength[channel])}` : "";
     const count = frame?.channels ?? channels.length;
     const left = count - channels.length;
-    change(hidden, { text: left ? `${left} hidden` : "" });
+    change(hidden, { text: left ? `${left} hidden` : "", hidden: !left });
     const without = left ? `, ${left} hidden` : "";
     const kind = frame && !frame.isVector ? channelKinds(frame)[channel] : "";
     const odd = kind ? `, ${KINDS[kind].meaning}` : "";
+    change(sign, { text: kind ? KINDS[kind].sign : "", hidden: !kind });
+    change(few, { text: kind ? KINDS[kind].few : "", hidden: !kind });
     track.show({
       channels,
       values: frame?.strength ?? null,
@@ -129,9 +135,9 @@ async function renderSlider({ model, el, signal, host }) {
   );
   /** While the frame of the layer is on its way the strongest channel is only wished for. */
   let [busy, wished] = [false, false];
-  function goStrongest() {
+  function goStrongest(hide = model.get("hide")) {
     wished = busy;
-    if (frame && !busy) setTrait(model, "value", strongestChannel(frame, model.get("hide")));
+    if (frame && !busy) setTrait(model, "value", strongestChannel(frame, hide));
   }
   strongest.addEventListener(
     "click",
@@ -169,9 +175,8 @@ async function renderSlider({ model, el, signal, host }) {
     arrange();
     // Any other change of the channel would end the wish.
     if (wished) goStrongest();
-    else if (frame && model.get("value") >= frame.channels) {
-      go(channels.indexOf(frame.channels - 1));
-    }
+    // Whatever is hidden: the kernel, which comes to the same, does not know.
+    else if (frame && model.get("value") >= frame.channels) goStrongest(false);
   });
 }
 

@@ -25,7 +25,8 @@ class ChannelSlider(Widget, ipywidgets.ValueWidget):
         photo: Key of the photo, as the source of the store knows it.
         layer: Path of the layer; `""` for none.
         count: Number of channels where there is no store. Defaults to 0.
-        value: Index of the channel, whatever the order.
+        value: Index of the channel, whatever the order. Where another layer has fewer channels it
+            becomes the strongest of them.
         order: Of the channels along the slider, as in `ActivationMap`. Defaults to `"index"`.
         reference: Channel that similarity is measured to; -1 for the one
             shown when it is asked for.

@@ -52,6 +52,7 @@ export function differenceFrame(a, b, channel) {
     rows,
     reduction,
     isVector: false,
+    muted: [],
     low: Float32Array.of(finite ? -reach : NaN),
     high: Float32Array.of(finite ? reach : NaN),
     strength: Float32Array.of(finite ? sum / finite : NaN),

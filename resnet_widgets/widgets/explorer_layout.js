@@ -149,7 +149,10 @@ export function explorerLayout({ model, el, signal, host, models, rowOf, inputSi
     if (boxes.grid.hidden) photo.setOverlay(null);
     // A saved page says there what needs the notebook.
     change(boxes.why, { hidden: !models.why.get("live") && !host.saved });
-    jumps.arrange([model.get("layer"), `ch ${model.get("channel")}`].join(" · "));
+    const [layer, channel] = [model.get("layer"), model.get("channel")];
+    // One that the layer does not have becomes another as soon as its frame is there.
+    const isThere = channel < (rowOf(layer)?.shape.at(-1) ?? Infinity);
+    jumps.arrange([layer, ...(isThere ? [`ch ${channel}`] : [])].join(" · "));
   }
 
   onChange(model, ["photo", "picture", "status", "about", "layer", "channel"], arrange, signal);

@@ -8,9 +8,11 @@ export class Frame {
    * @param {DataView} buffer four rows of C float32, then the bytes of C planes
    * @param {number} [reduction] cells along a side of the squares whose means the bytes are
    * @param {number} [step] from one byte that occurs to the next: a saved page has fewer levels
+   * @param {number[]} [muted] channels that an edit has set to zero
    */
-  constructor(layer, shape, buffer, reduction = 1, step = 1) {
+  constructor(layer, shape, buffer, reduction = 1, step = 1, muted = []) {
     this.layer = layer;
+    this.muted = muted;
     this.step = step;
     this.reduction = reduction;
     this.shape = shape;

@@ -249,8 +249,8 @@ export function createStore({ ask, limit }) {
       if (message.kind === "error") finish(key, new Error(message.message));
       if (message.kind === "frame") {
         try {
-          const { layer, shape, reduction, step } = message;
-          finish(key, new Frame(layer, shape, buffers[0], reduction, step));
+          const { layer, shape, reduction, step, muted } = message;
+          finish(key, new Frame(layer, shape, buffers[0], reduction, step, muted));
         } catch (error) {
           finish(key, /** @type {Error} */ (error));
         }

@@ -16,10 +16,11 @@ export const ORDER_NAMES = {
 };
 
 /**
- * @typedef {"dead" | "constant" | "saturated" | "odd"} Kind
+ * @typedef {"muted" | "dead" | "constant" | "saturated" | "odd"} Kind
  * @type {Record<Kind, { sign: string, few: string, meaning: string }>}
  */
 export const KINDS = {
+  muted: { sign: "m", few: "muted", meaning: "muted: set to zero by an edit" },
   dead: { sign: "0", few: "dead", meaning: "dead: all zero for this photo" },
   constant: { sign: "=", few: "constant", meaning: "constant" },
   saturated: {
@@ -38,13 +39,15 @@ export const KINDS = {
 export function channelKinds(frame) {
   return frame.recall("kinds", null, () => {
     const counts = new Uint32Array(256);
+    const muted = new Set(frame.muted);
     return Array.from({ length: frame.channels }, (_, channel) => {
       const plane = frame.plane(channel);
       codeCounts(plane, counts);
       const odd = counts[TOP_CODE + 1] + counts[TOP_CODE + 2] + counts[TOP_CODE + 3];
       if (odd) return "odd";
       const [low, high] = [frame.low[channel], frame.high[channel]];
-      if (low === high) return low === 0 ? "dead" : "constant";
+      if (low === 0 && high === 0) return muted.has(channel) ? "muted" : "dead";
+      if (low === high) return "constant";
       return counts[TOP_CODE] * 2 >= plane.length ? "saturated" : "";
     });
   });

@@ -2,6 +2,7 @@
 
 import { COLORMAPS, channelMarks, colormapName, countMarks, MARK_NAMES } from "./colors.js";
 import { histogram, layerHistogram, vectorHistogram } from "./histograms.js";
+import { KINDS } from "./orders.js";
 import { axisOf, rangeHistogram } from "./range_histogram.js";
 import { rangeLegend } from "./range_legend.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, sharesRange } from "./ranges.js";
@@ -29,7 +30,8 @@ export function channelNote(
   const [low, high] = [frame.low[channel], frame.high[channel]];
   if (Number.isNaN(low)) return "no finite value";
   if (frame.isVector || low !== high) return "";
-  return low === 0 ? "dead: all zero for this photo" : `constant ${formatShort(low)}`;
+  if (low !== 0) return `constant ${formatShort(low)}`;
+  return KINDS[frame.muted.includes(channel) ? "muted" : "dead"].meaning;
 }
 
 /** How far a range is on its way from the channel's own to the layer's, in words. */

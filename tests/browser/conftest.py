@@ -56,14 +56,18 @@ def site() -> Iterator[str]:
         server.shutdown()
 
 
-def frame_for_page(array: Any, most_bytes: int | None = None) -> dict[str, Any]:
+def frame_for_page(
+    array: Any, most_bytes: int | None = None, muted: tuple[int, ...] = ()
+) -> dict[str, Any]:
     """An activation as the stub kernel keeps it."""
-    header, buffer = Frame.from_activation(array, most_bytes=most_bytes).to_message()
+    frame = Frame.from_activation(array, most_bytes=most_bytes, muted=muted)
+    header, buffer = frame.to_message()
     exact = np.asarray(array, "<f4").tobytes()
     planes = Frame.from_activation(array).data.tobytes() if most_bytes else b""
     return {
         "shape": header["shape"],
         "reduction": header["reduction"],
+        "muted": header["muted"],
         "data": base64.b64encode(buffer).decode(),
         "exact": base64.b64encode(exact).decode(),
         "planes": base64.b64encode(planes).decode(),
@@ -103,6 +107,7 @@ def show(context: BrowserContext, site: str) -> Iterator[Callable[..., Page]]:
         width: int = 480,
         exact: bool = False,
         most_bytes: int | None = None,
+        muted: tuple[int, ...] = (),
         others: dict[str, tuple[str, type, dict[str, Any]]] | None = None,
         **state: Any,
     ) -> Page:
@@ -122,7 +127,7 @@ def show(context: BrowserContext, site: str) -> Iterator[Callable[..., Page]]:
         for name, (other_module, other, other_state) in (others or {}).items():
             widgets[name] = {"module": other_module, "state": _state(other, other_state)}
         kernel = {
-            name if "|" in name else f"|{name}": frame_for_page(array, most_bytes)
+            name if "|" in name else f"|{name}": frame_for_page(array, most_bytes, muted)
             for name, array in (frames or {}).items()
         }
         page.wait_for_function("() => !!window.startWidgets")

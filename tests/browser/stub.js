@@ -69,8 +69,8 @@ window.startWidgets = async ({ widgets, frames, root, width }) => {
       return;
     }
     const bytes = Uint8Array.from(atob(found.data), (letter) => letter.charCodeAt(0));
-    const { shape, reduction } = found;
-    const header = { kind: "frame", id, photo, layer, shape, reduction };
+    const { shape, reduction, muted } = found;
+    const header = { kind: "frame", id, photo, layer, shape, reduction, muted };
     model.receive(header, [new DataView(bytes.buffer)]);
   };
   const replyCell = (model, { id, photo, layer, block }) => {

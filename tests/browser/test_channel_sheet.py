@@ -130,6 +130,16 @@ def test_dead_constant_saturated_and_non_finite_channels_are_marked_and_named(sh
     ]
 
 
+def test_a_channel_that_an_edit_set_to_zero_is_muted_not_dead(show_sheet):
+    array = ODD.copy()
+    array[:, :, 0] = 0
+    page = show_sheet(array, muted=(0, 2))
+    signs = [tile_pixels(page, MARKS, channel, 72, 72)[1:10, 1:10] for channel in (0, 1)]
+    assert signs[0].tobytes() != signs[1].tobytes()
+    texts = page.locator(".rw-kinds > li").all_inner_texts()
+    assert [text.split(maxsplit=1)[1] for text in texts][:3] == ["1 muted", "1 dead", "1 constant"]
+
+
 @pytest.mark.parametrize("zoom", [1, 3])
 def test_the_cells_that_look_at_a_pixel_are_framed_in_every_tile(show_sheet, zoom):
     page = show_sheet(outline=[0.25, 0.5, 0.5, 1], zoom=zoom)

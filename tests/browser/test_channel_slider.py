@@ -96,10 +96,11 @@ def test_hidden_channels_are_passed_over_and_counted(show_slider):
     slider = page.get_by_role("slider")
     text = "channel 2 of 8, strength 5.00, constant, 7 hidden"
     expect(slider).to_have_attribute("aria-valuetext", text)
-    expect(page.locator(".rw-track-note")).to_have_text("7 hidden")
+    note = page.locator(".rw-track-note")
+    expect(note).to_have_text("=constant7 hidden")
     assert press(page, "ArrowRight", "End", "Home") == [2, 2, 2]
     page.evaluate("stub.models.shown.update({ hide: false })")
-    expect(page.locator(".rw-track-note")).to_have_text("")
+    expect(note).to_have_text("=constant")
     assert press(page, "ArrowRight") == [3]
 
 
@@ -118,7 +119,7 @@ def test_the_strongest_is_none_that_is_hidden(show):
     assert value(page) == 1
 
 
-def test_a_reader_hears_what_is_the_matter_with_a_channel(show):
+def test_what_is_the_matter_with_a_channel_is_seen_and_heard(show):
     array = np.random.default_rng(0).random((4, 4, 4), np.float32)
     array[..., 1] = 0
     array[:3, :, 2] = 1
@@ -126,11 +127,14 @@ def test_a_reader_hears_what_is_the_matter_with_a_channel(show):
     page = show("channel_slider.js", ChannelSlider, {"conv": array}, layer="conv")
     page.wait_for_selector("[aria-valuetext*=strength]")
     slider = page.get_by_role("slider")
+    signs = [[], ["0", "dead"], ["^", "saturated"], ["×", "not finite"]]
 
     def said(channel):
         page.evaluate("value => stub.models.shown.update({ value })", channel)
         text = slider.get_attribute("aria-valuetext")
         assert slider.get_attribute("title") == text
+        marks = page.locator(".rw-track-note > :visible").all_inner_texts()
+        assert marks == signs[channel]
         return text.split(", ", 2)[2:]
 
     assert [said(channel) for channel in range(4)] == [

@@ -14,7 +14,7 @@ from resnet_widgets.engine.regions import region_channels
 
 from . import test_explorer
 from .painted import colored, next_frame, pixels, shown_values, table
-from .test_explorer import FIELDS, FRAMES, OF_ROCKET, trait, update, wait_shown
+from .test_explorer import FIELDS, FRAMES, OF_ROCKET, READY, trait, update, wait_shown
 from .test_region import drag
 
 show_explorer = test_explorer.show_explorer
@@ -327,3 +327,32 @@ def test_the_photo_of_a_bookmark_is_for_the_kernel_to_find(show_explorer):
     page.get_by_role("button", name="Delete bookmark 1").click()
     assert trait(page, "bookmarks") == []
     expect(page.get_by_label("Note for a bookmark")).to_be_focused()
+
+
+def test_a_bookmark_keeps_the_second_photo(show_explorer):
+    rocket = {**READY["picture"], "name": "<b>r.jpg</b>"}
+    page = show_explorer()
+    wait_shown(page, LAYER, 2)
+    page.get_by_role("button", name="☆ Bookmark").click()
+    update(page, compare_photo="rocket", compare_picture=rocket)
+    expect(page.locator(".rw-bookmark-go")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="☆ Bookmark").click()
+    go = page.locator(".rw-bookmark-go").last
+    expect(go).to_contain_text("with <b>r.jpg</b>")
+    update(page, compare_photo="", compare_picture={})
+    expect(go).to_have_attribute("aria-pressed", "false")
+    go.click()
+    [show] = [m for m in page.evaluate("stub.models.shown.sent") if m["kind"] == "show"]
+    assert show == {"kind": "show", "photo": "rocket", "name": "<b>r.jpg</b>", "second": True}
+
+
+def test_that_a_bookmark_was_kept_is_said_until_the_next_action(show_explorer):
+    page = show_explorer()
+    wait_shown(page, LAYER, 2)
+    status = page.locator(".rw-bookmark-status")
+    note = page.get_by_label("Note for a bookmark")
+    for focus, key in ((page.locator(".rw-explorer"), "ArrowRight"), (note, "x")):
+        note.press("Enter")
+        expect(status).to_contain_text("Kept as bookmark")
+        focus.press(key)
+        expect(status).to_have_text("")

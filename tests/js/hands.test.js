@@ -222,12 +222,16 @@ test("columns are added, moved and removed with their channels", () => {
 test("a bookmark holds all it takes to come back", () => {
   const range = { blend: 0.5, symmetric: false, clip: 1, limits: [0, 2], colormap: "gray" };
   const shown = { layer: "conv", channel: 4, region: [0, 0, 1, 0.5] };
-  const model = modelOf({ ...shown, photo: "ab", picture: { name: "cat.jpg" } });
+  const photos = { photo: "ab", picture: { name: "cat.jpg" } };
+  const second = { compare_photo: "cd", compare_picture: { name: "rocket.jpg" } };
+  const model = modelOf({ ...shown, ...photos, ...second });
   const edits = [{ kind: "mute", layer: "conv", channels: [1] }];
   assert.deepEqual(bookmarkOf(model, modelOf(range), modelOf({ edits }), "ear"), {
     ...shown,
     photo: "cat.jpg",
     digest: "ab",
+    compare: "rocket.jpg",
+    compare_digest: "cd",
     note: "ear",
     colours: range,
     edits,

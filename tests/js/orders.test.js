@@ -8,6 +8,7 @@ import {
   sortedChannels,
   variances,
 } from "../../resnet_widgets/widgets/orders.js";
+import { channelNote } from "../../resnet_widgets/widgets/value_panel.js";
 import { frameOf } from "./frames.js";
 
 const frame = frameOf(
@@ -65,6 +66,20 @@ test("by similarity the channel itself is first, also where it is constant", () 
 
 test("what is the matter with a channel", () => {
   assert.deepEqual(channelKinds(frame), ["", "dead", "saturated", "odd", "constant", "saturated"]);
+});
+
+test("a channel that is zero because of an edit is muted, not dead", () => {
+  const muted = frameOf(
+    [
+      [0, 0, [0, 0]],
+      [0, 0, [0, 0]],
+      [0, 1, [0, 252]],
+    ],
+    { muted: [1, 2] },
+  );
+  assert.deepEqual(channelKinds(muted).slice(0, 2), ["dead", "muted"]);
+  assert.match(channelNote(muted, 1), /^muted/);
+  assert.notEqual(channelKinds(muted)[2], "muted");
 });
 
 test("the bytes inside a range, none of them, and all of a range rounded to float32", () => {

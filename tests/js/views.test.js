@@ -148,7 +148,7 @@ test("columns are named by stage where that tells them apart", () => {
 });
 
 test("a channel without structure says so", () => {
-  const channels = { low: [0, 1.5, NaN, 0], high: [0, 1.5, NaN, 2] };
+  const channels = { muted: [], low: [0, 1.5, NaN, 0], high: [0, 1.5, NaN, 2] };
   const note = (channel) => channelNote(channels, channel);
   assert.equal(note(0), "dead: all zero for this photo");
   assert.equal(note(1), "constant 1.50");
