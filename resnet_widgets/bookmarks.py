@@ -35,8 +35,9 @@ def check_bookmark(entry: Any) -> dict[str, Any]:
     Args:
         entry: Mapping with `layer` and, where they matter, `photo` (its name), `digest` (of the
             photo), `compare` and `compare_digest` (of the second photo), `channel`, `region`,
-            `note`, and `colours`: those traits of an `ActivationMap` that say what its colours mean, such as `symmetric`; `edits`, what was changed in the
-            network, each as `Edit.to_dict` gives it.
+            `note`, and `colours`: those traits of an `ActivationMap` that say what its colours
+            mean, such as `symmetric`; `edits`, what was changed in the network, each as
+            `Edit.to_dict` gives it.
 
     Returns:
         A new `dict` with all of these keys, and � for half of an emoji in its texts.
