@@ -9,6 +9,7 @@ import {
   clampZoom,
   GAP,
   rowsToPaint,
+  scrollToTile,
   sheetLayout,
   tileAt,
   walkSheet,
@@ -171,7 +172,9 @@ export function channelSheet(model, signal) {
         x + box[2] * layout.tileWidth,
         y - top + box[3] * layout.tileHeight,
       ].map((edge) => Math.round(edge * unit));
-      path.rect(left + 0.5, upper + 0.5, right - left - 1, lower - upper - 1);
+      // All of it inside: what is beyond the first column would be cut off.
+      const [wide, high] = [right - left - 3, lower - upper - 3];
+      path.rect(left + 1.5, upper + 1.5, Math.max(0, wide), Math.max(0, high));
     }
     for (const [ink, line] of /** @type {const} */ ([
       ["#000", 3],
@@ -214,10 +217,7 @@ export function channelSheet(model, signal) {
     const position = positionNow();
     if (position < 0) return;
     const { y } = tileOf(position);
-    const below = y + layout.tileHeight - view.height;
-    let { top } = view;
-    if (y < top) top = y - GAP;
-    if (below > top && layout.tileHeight < view.height) top = below + GAP;
+    const top = scrollToTile(y, layout.tileHeight, view);
     if (top === view.top) return;
     sheet.scrollTop = top;
     measure();

@@ -73,6 +73,20 @@ export function rowsToPaint(layout, top, height) {
 }
 
 /**
+ * Where the view has to begin for a tile to be all in it: where it does now if that will do, else
+ * where a row begins.
+ * @param {number} y upper edge of the tile
+ * @param {number} tileHeight
+ * @param {{ top: number, height: number }} view
+ */
+export function scrollToTile(y, tileHeight, view) {
+  const pitch = tileHeight + GAP;
+  const least = y + tileHeight - view.height;
+  if (y < view.top || tileHeight >= view.height) return y < view.top ? y : view.top;
+  return least > view.top ? Math.min(y, Math.ceil(least / pitch) * pitch) : view.top;
+}
+
+/**
  * Where a key takes the selection: a position in the sheet, or -1 for keys that are not ours.
  * @param {string} key
  * @param {number} position

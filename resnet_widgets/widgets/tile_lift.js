@@ -4,8 +4,27 @@ import { cellSpans, paintTile } from "./colors.js";
 import { channelFacts, channelKinds, KINDS } from "./orders.js";
 import { element } from "./shared.js";
 
+/** Pixels between the card and its tile. */
+const AIR = 6;
 const LEAST_LIFT = 112;
 const MOST_LIFT = 260;
+
+/**
+ * Upper and lower end, in the window, of what can be seen of an element and is not cut off or
+ * scrolled away.
+ */
+function visibleSpan(/** @type {Element} */ root) {
+  let [upper, lower] = [0, innerHeight];
+  /** @type {Element | null} */
+  let node = root;
+  for (; node; node = node.parentElement) {
+    if (node !== root && getComputedStyle(node).overflowY === "visible") continue;
+    const box = node.getBoundingClientRect();
+    upper = Math.max(upper, box.top);
+    lower = Math.min(lower, box.bottom);
+  }
+  return [upper, lower];
+}
 
 /** Makes the lifted tile; it lies over its parent and lets the pointer through. */
 export function tileLift() {
@@ -60,11 +79,13 @@ export function tileLift() {
       const room = parent.clientWidth - node.offsetWidth;
       const middle = tile.left + tile.width / 2 - node.offsetWidth / 2;
       node.style.left = `${Math.max(0, Math.min(room, middle))}px`;
-      // Above the tile; under it where the widget ends there.
-      const root = parent.closest(".rw-explorer, .rw-map") ?? parent;
-      const above = tile.top - node.offsetHeight - 6;
-      const edge = root.getBoundingClientRect().top - parent.getBoundingClientRect().top;
-      node.style.top = `${above >= edge ? above : tile.top + tile.height + 6}px`;
+      // Above the tile; under it where there is no room in what can be seen of the widget.
+      const [upper, lower] = visibleSpan(node.closest(".rw-explorer, .rw-map") ?? parent);
+      const start = parent.getBoundingClientRect().top;
+      const above = tile.top - node.offsetHeight - AIR;
+      const lowest = lower - start - node.offsetHeight;
+      const under = Math.min(tile.top + tile.height + AIR, lowest);
+      node.style.top = `${above >= upper - start ? above : under}px`;
     },
   };
 }

@@ -149,11 +149,12 @@ def test_the_cells_that_look_at_a_pixel_are_framed_in_every_tile(show_sheet, zoo
     assert ink.shape == shown.shape
     place = page.locator(".rw-tile-here").bounding_box()
     width, height = round(place["width"]), round(place["height"])
+    # Between two black lines, the outer one along the edge.
     left, right, top, bottom = (
-        round(width * 0.25),
-        round(width * 0.5) - 1,
-        round(height * 0.5),
-        height - 1,
+        round(width * 0.25) + 1,
+        round(width * 0.5) - 2,
+        round(height * 0.5) + 1,
+        height - 2,
     )
     white = (ink == 255).all(axis=-1)
     for start in (0, width + GAP):
@@ -240,6 +241,12 @@ def test_the_chosen_tile_is_scrolled_to_within_the_sheet(show_sheet, conv):
     box = page.get_by_role("grid").bounding_box()
     assert tile["y"] + tile["height"] <= box["y"] + box["height"] + 1
     assert page.evaluate("window.scrollY") == 0
+    # No row is cut at its top.
+    update(page, channel=500)
+    next_frame(page)
+    scrolled = page.locator(".rw-sheet").evaluate("(sheet) => sheet.scrollTop")
+    assert scrolled > 0
+    assert scrolled % (tile["height"] + GAP) == 0
 
 
 def test_only_what_is_in_view_is_painted_and_scrolling_paints_the_rest(show_sheet):
@@ -280,6 +287,26 @@ def test_hovering_lifts_the_tile_out_and_names_it(show_sheet, conv):
     assert seen.shape[1] > 72
     page.mouse.move(box["x"] + 73, box["y"] + 400)
     expect(page.locator(".rw-lift")).to_be_hidden()
+
+
+def test_a_lifted_tile_stays_in_what_can_be_seen(show_sheet, conv):
+    page = show_sheet(np.tile(conv, 40), width=400)
+    # As in JupyterLab: the notebook scrolls, not the page.
+    page.evaluate(
+        """() => {
+          const place = document.getElementById("place");
+          place.style.cssText = "height: 180px; overflow: auto; padding-top: 120px";
+        }"""
+    )
+    place, sheet = (page.locator(name).bounding_box() for name in ("#place", ".rw-sheet"))
+    end = place["y"] + place["height"]
+    assert sheet["y"] < end < sheet["y"] + sheet["height"]
+    for y in (sheet["y"] + 4, end - 4):
+        page.mouse.move(sheet["x"] + 200, y)
+        expect(page.locator(".rw-lift")).to_be_visible()
+        lift = page.locator(".rw-lift").bounding_box()
+        assert place["y"] <= lift["y"], y
+        assert lift["y"] + lift["height"] <= end, y
 
 
 class TestZoom:

@@ -15,6 +15,7 @@ import { evenly } from "../../resnet_widgets/widgets/explain_parts.js";
 import {
   clampZoom,
   rowsToPaint,
+  scrollToTile,
   sheetLayout,
   tileAt,
   walkSheet,
@@ -134,6 +135,15 @@ test("a reading is one value, or the mean of a block", () => {
   assert.equal(readingOf(frame, 0.5, [2, 1, 3, 2]), "row 1 col 2 ≈ 12.5");
   assert.equal(readingOf(frame, 0, [2, 1, 4, 2]), "row 1 col 2–3 mean ≈ 12.5");
   assert.equal(blockValue(frame, 0, [0, 0, 2, 2]), 5.5);
+});
+
+test("the view begins where a row does, as near as will do", () => {
+  const view = { top: 0, height: 100 };
+  assert.equal(scrollToTile(64, 30, view), 0);
+  assert.equal(scrollToTile(96, 30, view), 32, "26 would cut the first row");
+  assert.equal(scrollToTile(32, 30, { top: 96, height: 100 }), 32);
+  assert.equal(scrollToTile(64, 30, { top: 64, height: 30 }), 64);
+  assert.equal(scrollToTile(96, 30, { top: 64, height: 31 }), 96);
 });
 
 test("columns are named by stage where that tells them apart", () => {
