@@ -82,8 +82,9 @@ export function tileLift() {
       // Above the tile; under it where there is no room in what can be seen of the widget.
       const [upper, lower] = visibleSpan(node.closest(".rw-explorer, .rw-map") ?? parent);
       const start = parent.getBoundingClientRect().top;
-      const above = tile.top - node.offsetHeight - AIR;
-      const lowest = lower - start - node.offsetHeight;
+      const { height } = node.getBoundingClientRect();
+      const above = tile.top - height - AIR;
+      const lowest = lower - start - height;
       const under = Math.min(tile.top + tile.height + AIR, lowest);
       node.style.top = `${above >= upper - start ? above : under}px`;
     },
