@@ -109,6 +109,7 @@ class Explorer(ExplorerState):
         region: A box drawn on the photo or on a map, like `cursor`, or `[]`; see `region_channels`.
         overlay: How much of the map lies over the photo, 0…1.
         whole: Whether the photo is shown whole, with the part that the model sees marked.
+        help_open: Whether the card of keys is open.
         compare: A second photo for the same layer and channel. Set anything `load_image` takes, or
             `None`; read an `InputImage` (or `None`).
         bookmarks: List of `dict`, at most 200; see `add_bookmark` and `replay`.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _PAGE_MAY_SET = frozenset(
     {"layer", "channel", "cursor", "pixel", "region", "overlay", "whole", "bookmarks", "error"}
-    | {"_view_count"}
+    | {"help_open", "_view_count"}
 )
 
 # What the page gives to the parts, and what it is called there: as in `explorer.js`.
@@ -56,6 +56,7 @@ class ExplorerState(Widget):
     region = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
     overlay = traitlets.Float(0.0).tag(sync=True, echo_update=False)
     whole = traitlets.Bool(False).tag(sync=True, echo_update=False)
+    help_open = traitlets.Bool(False).tag(sync=True, echo_update=False)
     bookmarks: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     photo = traitlets.Unicode("").tag(sync=True)

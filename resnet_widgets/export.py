@@ -148,6 +148,7 @@ _AT_REST = {
     "computing": "",
     "live": False,
     "has_exact": False,
+    "help_open": False,
 }
 
 

@@ -246,8 +246,8 @@ def test_whatever_is_in_a_text_stays_in_its_element(explorer, tmp_path, monkeypa
     texts = json.dumps(states, ensure_ascii=False).count(
         json.dumps(readable, ensure_ascii=False)[1:-1]
     )
-    # Two photos, one of them in a bookmark; a note of each; a class, and labels.
-    assert texts == 7
+    # Two photos, both of them in a bookmark; a note of each; a class, and labels.
+    assert texts == 8
     assert "\ud83d" not in json.dumps(states, ensure_ascii=False)
 
 

@@ -114,3 +114,35 @@ def test_marks_travel_alone():
 def test_unknown_keywords_are_refused():
     with pytest.raises(TypeError, match="layer"):
         LayerTree(ROWS, layer="conv1_conv")
+
+
+def test_what_is_open_and_searched_for_is_kept():
+    tree = LayerTree(ROWS, open_groups=["conv1", "conv1"], search="relu")
+    assert (tree.open_groups, tree.search) == (["conv1"], "relu")
+    StubComm(tree).page_sets(open_groups=["conv3"], search="add")
+    assert (tree.open_groups, tree.search) == (["conv3"], "add")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("open_groups", ["x" * 1000] * 3 + [f"{i:0999}" for i in range(100)]),
+        ("open_groups", [3]),
+        ("open_groups", "conv3"),
+        ("search", "x" * 201),
+        ("search", None),
+    ],
+)
+def test_a_page_that_opens_or_searches_for_too_much_gets_the_kernel_s_own_back(name, value):
+    tree = LayerTree(ROWS, open_groups=["conv1"], search="relu")
+    comm = StubComm(tree)
+    comm.page_sets(**{name: value})
+    assert (tree.open_groups, tree.search) == (["conv1"], "relu")
+    assert comm.page_has()[name] == getattr(tree, name)
+
+
+def test_what_is_too_long_is_said():
+    with pytest.raises(ValueError, match=r"at most 200 letters.*Received: 201 letters"):
+        LayerTree(ROWS, search="x" * 201)
+    with pytest.raises(ValueError, match=r"at most 100000 letters.*Received: 1 names"):
+        LayerTree(ROWS, open_groups=["x" * 100_001])

@@ -1,6 +1,6 @@
 // The keys of the explorer that hold wherever the focus is, and its help card.
 
-import { setTrait } from "./shared.js";
+import { onChange, setTrait } from "./shared.js";
 
 /**
  * @param {{ model: any, el: HTMLElement, signal: AbortSignal, models: Record<string, any>,
@@ -12,8 +12,7 @@ export function explorerKeys({ model, el, signal, models, layout }) {
   let before = null;
   function toggleHelp(open = help.hidden) {
     if (open && help.hidden) before = /** @type {HTMLElement} */ (el.ownerDocument.activeElement);
-    help.hidden = !open;
-    header.help.setAttribute("aria-expanded", String(open));
+    setTrait(model, "help_open", open);
     if (open) {
       // The card lies at the top of the explorer, which may be out of sight.
       header.node.scrollIntoView({ block: "nearest" });
@@ -21,6 +20,11 @@ export function explorerKeys({ model, el, signal, models, layout }) {
       top.scrollTop = 0;
       top.focus({ preventScroll: true });
     } else (before && el.contains(before) ? before : header.help).focus({ preventScroll: true });
+  }
+
+  function showHelp() {
+    help.hidden = !model.get("help_open");
+    header.help.setAttribute("aria-expanded", String(!help.hidden));
   }
 
   function onKey(/** @type {KeyboardEvent} */ event) {
@@ -58,6 +62,8 @@ export function explorerKeys({ model, el, signal, models, layout }) {
     if (rows[next]) setTrait(model, "layer", rows[next].path);
   }
   el.addEventListener("keydown", onKey, { signal });
+  onChange(model, ["help_open"], showHelp, signal);
+  showHelp();
   header.help.addEventListener("click", () => toggleHelp(), { signal });
   help.querySelector("button")?.addEventListener("click", () => toggleHelp(false), { signal });
 }

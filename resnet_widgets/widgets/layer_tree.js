@@ -15,6 +15,8 @@ import { treeKeys } from "./tree_keys.js";
 /** @typedef {import("./layers.js").TreeNode} TreeNode */
 /** @typedef {import("./layers.js").Line} Line */
 
+/** As in `layer_tree.py`. */
+const LONGEST_SEARCH = 200;
 /** Height of a line in pixels: no less than a finger needs. */
 const LINE = 24;
 /** Lines that are drawn above and below what can be seen. */
@@ -30,6 +32,7 @@ function render({ model, el, signal, host }) {
     placeholder: "Find a layer  /",
     "aria-label": "Find a layer",
     autocomplete: "off",
+    maxlength: LONGEST_SEARCH,
     spellcheck: "false",
   });
   const status = element("div", { class: "rw-tree-status", role: "status" });
@@ -66,6 +69,29 @@ function render({ model, el, signal, host }) {
   const groupsOf = (shown) => new Set([...shown].filter((node) => !node.row));
   const selected = () => tree.layers.get(model.get("selected"));
   const seen = () => [...places.keys()];
+
+  /** The stages and blocks of these names. */
+  function groupsNamed(/** @type {string[]} */ names) {
+    const wanted = new Set(names);
+    /** @type {(node: TreeNode) => TreeNode[]} */
+    const inside = (node) => node.children.flatMap((child) => [child, ...inside(child)]);
+    return new Set(inside(tree.root).filter((node) => !node.row && wanted.has(node.name)));
+  }
+
+  /** Keeps what a hand has opened, for when this is drawn again; what a search opens is its own. */
+  function keepOpen() {
+    if (!found) setTrait(model, "open_groups", [...open].map((node) => node.name).sort());
+  }
+
+  /** Opens what was opened elsewhere. */
+  function followOpen() {
+    const now = groupsNamed(model.get("open_groups"));
+    if (found) openBefore = now;
+    else if (now.size !== open.size || [...now].some((node) => !open.has(node))) {
+      open = now;
+      redraw();
+    }
+  }
 
   /** One stage, block or layer, as it can be walked to. @param {TreeNode} node @param {HTMLElement} item */
   function become(item, node) {
@@ -172,6 +198,7 @@ function render({ model, el, signal, host }) {
       if (current && withParents(current).includes(node)) walkTo(node);
     } else open.add(node);
     rearrange();
+    keepOpen();
   }
 
   /**
@@ -278,6 +305,7 @@ function render({ model, el, signal, host }) {
   }
 
   function find() {
+    setTrait(model, "search", field.value);
     const before = found;
     found = search(tree.root, field.value);
     if (found) {
@@ -296,10 +324,18 @@ function render({ model, el, signal, host }) {
     find();
   }
 
+  /** Searches for what was typed elsewhere. */
+  function followSearch() {
+    if (field.value === model.get("search")) return;
+    field.value = model.get("search");
+    find();
+  }
+
   function load() {
     tree = buildTree(model.get("layers"));
-    open = new Set();
-    openBefore = new Set();
+    open = groupsNamed(model.get("open_groups"));
+    openBefore = open;
+    field.value = model.get("search");
     current = undefined;
     found = search(tree.root, field.value);
     if (found) open = groupsOf(found.shown);
@@ -355,7 +391,10 @@ function render({ model, el, signal, host }) {
     goTo,
     toggle,
     press,
-    rearrange,
+    rearrange() {
+      rearrange();
+      keepOpen();
+    },
     clear,
   });
   list.addEventListener(
@@ -370,6 +409,8 @@ function render({ model, el, signal, host }) {
   );
 
   onChange(model, ["layers"], load, signal);
+  onChange(model, ["open_groups"], followOpen, signal);
+  onChange(model, ["search"], followSearch, signal);
   // A kernel may say more than a page can draw: each of these lays the page out anew.
   onChange(model, ["selected"], throttle(reveal, signal), signal);
   onChange(model, ["cached", "computing"], throttle(mark, signal), signal);

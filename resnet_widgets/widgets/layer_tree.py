@@ -10,6 +10,10 @@ import traitlets
 
 from ._base import Widget, module
 
+_LONGEST_SEARCH = 200
+# Letters of all names together.
+_MOST_OPEN = 100_000
+
 
 def _row(layer: Any) -> dict[str, Any]:
     """One layer as the page needs it: every key there, plain JSON values."""
@@ -64,10 +68,14 @@ class LayerTree(Widget):
         selected: Path of the selected layer, `""` for none.
         cached: Paths of the layers whose activations are in the cache.
         computing: Path of the layer that is being computed, `""` for none.
+        open_groups: Names of the stages and blocks that were opened by hand, such as `"conv3"` and
+            `"conv3_block1"`; the way to the selected layer is open as well.
+        search: What is searched for, at most 200 letters; `""` shows all.
         **kwargs: Other traits of a Jupyter widget, such as `layout`.
 
     Raises:
-        ValueError: If a layer has no path, a path occurs twice, or `selected` is not among them.
+        ValueError: If a layer has no path, a path occurs twice, `selected` is not among them, or
+            `open_groups` or `search` is too long.
 
     Example:
         >>> tree = LayerTree([{"path": "conv1_relu", "stage": "conv1", "shape": (112, 112, 64)}])
@@ -80,6 +88,8 @@ class LayerTree(Widget):
     selected = traitlets.Unicode("").tag(sync=True, echo_update=False)
     cached = traitlets.List(traitlets.Unicode()).tag(sync=True)
     computing = traitlets.Unicode("").tag(sync=True)
+    open_groups = traitlets.List(traitlets.Unicode()).tag(sync=True, echo_update=False)
+    search = traitlets.Unicode("").tag(sync=True, echo_update=False)
 
     def __init__(
         self,
@@ -88,6 +98,8 @@ class LayerTree(Widget):
         selected: str = "",
         cached: Iterable[str] = (),
         computing: str = "",
+        open_groups: Iterable[str] = (),
+        search: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -95,6 +107,8 @@ class LayerTree(Widget):
             selected=selected,
             cached=list(cached),
             computing=computing,
+            open_groups=list(open_groups),
+            search=search,
             **kwargs,
         )
 
@@ -122,6 +136,25 @@ class LayerTree(Widget):
             f"`selected` must be the path of one of `layers`, or '' for none. {expected} "
             f"Received: {path!r}"
         )
+
+    @traitlets.validate("open_groups")
+    def _check_open_groups(self, proposal: dict[str, Any]) -> list[str]:
+        names = list(dict.fromkeys(proposal["value"]))
+        if sum(map(len, names)) > _MOST_OPEN:
+            raise ValueError(
+                f"`open_groups` must be names of at most {_MOST_OPEN} letters together. "
+                f"Received: {len(names)} names of {sum(map(len, names))} letters"
+            )
+        return names
+
+    @traitlets.validate("search")
+    def _check_search(self, proposal: dict[str, Any]) -> str:
+        if len(proposal["value"]) > _LONGEST_SEARCH:
+            raise ValueError(
+                f"`search` must be text of at most {_LONGEST_SEARCH} letters. "
+                f"Received: {len(proposal['value'])} letters"
+            )
+        return proposal["value"]
 
     @traitlets.observe("layers")
     def _drop_stale_selection(self, _change: dict[str, Any]) -> None:

@@ -280,6 +280,18 @@ def test_keys(show_explorer):
     assert page.evaluate("stub.keys") == []
 
 
+def test_that_the_card_of_keys_is_open_is_a_trait(show_explorer):
+    page = show_explorer(help_open=True)
+    card, button = page.get_by_role("dialog", name="Help"), page.get_by_label("Help: keys")
+    expect(card).to_be_visible()
+    expect(button).to_have_attribute("aria-expanded", "true")
+    assert page.evaluate("document.activeElement === document.body"), "nobody asked for the focus"
+    card.get_by_role("button", name="Close").click()
+    assert trait(page, "help_open") is False
+    update(page, help_open=True)
+    expect(card).to_be_visible()
+
+
 def test_in_the_card_of_keys_arrows_scroll_it(show_explorer):
     page = show_explorer()
     wait_shown(page, "conv2_block1_out", 2)

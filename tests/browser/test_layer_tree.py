@@ -502,6 +502,40 @@ def test_what_was_open_before_a_search_is_open_after_it(tree):
     assert seen(page) == before
 
 
+def kept(page, name):
+    return page.evaluate("name => stub.models.shown.get(name)", name)
+
+
+def test_what_a_hand_has_opened_is_kept_and_drawn_again(tree):
+    page = tree()
+    twisty(page, "conv3").click()
+    twisty(page, "conv3_block2").click()
+    assert kept(page, "open_groups") == ["conv3", "conv3_block2"]
+    before = seen(page)
+    search_for(page, "predictions")
+    twisty(page, "head").click()
+    assert kept(page, "open_groups") == ["conv3", "conv3_block2"], "a search has its own"
+    again = tree(open_groups=["conv3", "conv3_block2", "conv9"])
+    assert seen(again) == before
+    set_trait(again, "open_groups", ["head"])
+    expect(item(again, "head")).to_have_attribute("aria-expanded", "true")
+    expect(item(again, "conv3")).to_have_attribute("aria-expanded", "false")
+
+
+def test_what_is_searched_for_is_kept_and_searched_for_again(tree):
+    page = tree()
+    search_for(page, "predictions")
+    assert kept(page, "search") == "predictions"
+    before = seen(page)
+    again = tree(search="predictions")
+    assert seen(again) == before
+    expect(again.get_by_label("Find a layer")).to_have_value("predictions")
+    set_trait(again, "search", "")
+    expect(again.get_by_label("Find a layer")).to_have_value("")
+    assert len(seen(again)) == 4
+    assert again.get_by_label("Find a layer").get_attribute("maxlength") == "200"
+
+
 def test_nothing_found_and_no_model_say_so(tree):
     page = tree()
     search_for(page, "<b>vgg</b>")
