@@ -258,6 +258,20 @@ def test_any_trait_set_to_any_value(name, trait, value):
 
 
 @pytest.mark.parametrize("name", WIDGETS)
+def test_what_is_not_shared_with_a_page_is_neither_taken_from_it_nor_shown_to_it(name):
+    widget, comm = make(name)
+    try:
+        for trait in set(widget.trait_names()) - set(widget.keys):
+            comm.page_sets(**{trait: 3})
+            assert getattr(widget, trait) != 3
+        assert comm.sent == comm.refused == []
+        still_works(name, widget, comm)
+    finally:
+        if name != "Explorer":
+            widget.close()
+
+
+@pytest.mark.parametrize("name", WIDGETS)
 @settings(max_examples=60 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(content=messages, buffers=buffers)
 @example(content=HALF, buffers=[])

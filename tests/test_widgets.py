@@ -360,12 +360,12 @@ class TestActivationMap:
 
     def test_what_a_page_may_not_set_is_echoed_before_it_is_put_right(self):
         """A page turns a deaf ear to what it has set until the echo comes."""
-        comm = StubComm(ActivationMap(limits=[0, 1]))
-        comm.page_sets(limits=[2, 1], cursor="none")
+        comm = StubComm(ActivationMap())
+        comm.page_sets(error=3, cursor="none")
         said = [(data["method"], data["state"]) for data, _ in comm.sent]
         assert said == [
-            ("echo_update", {"limits": [0, 1]}),
-            ("update", {"limits": [0, 1], "cursor": []}),
+            ("echo_update", {"error": ""}),
+            ("update", {"error": "", "cursor": []}),
         ]
 
     @pytest.mark.parametrize("limits", [[1], [1, 1], [2, 1], [1, 2, 3], [0, math.inf]])

@@ -106,7 +106,8 @@ class Widget(anywidget.AnyWidget):
         what it may not set it gets the kernel's own value back, so that both sides agree.
         """
         with traits_lock:
-            known = {name: value for name, value in sync_data.items() if self.has_trait(name)}
+            # What is not shared is none of the page's business, to be sent back least of all.
+            known = {name: value for name, value in sync_data.items() if name in self.keys}
             taken = {name: v for name, v in known.items() if self._may_take(name, v)}
             super().set_state(taken)
             refused = set(known) - set(taken)
@@ -115,8 +116,6 @@ class Widget(anywidget.AnyWidget):
                 self.send_state(refused)
 
     def _may_take(self, name: str, value: Any) -> bool:
-        if name not in self.keys:
-            return False
         trait = self.traits()[name]
         try:
             # ipywidgets sends back what it takes over: NaN or half an emoji would not arrive.
