@@ -38,7 +38,7 @@ export function pixelsSection(panel) {
     ...Object.entries(PIXEL_METHODS).map(([value, { text }]) => element("option", { value, text })),
   );
   const says = element("p");
-  const facts = element("dl", { class: "rw-why-facts" });
+  const facts = element("div", { class: "rw-why-facts" });
   const run = runButton("Compute", computeNow, () => panel.cancel("pixels"));
   const picture = overlay("Attribution over the photo");
   const node = element(
@@ -99,7 +99,10 @@ export function pixelsSection(panel) {
       facts.replaceChildren(
         ...known
           .filter(([, text]) => text)
-          .flatMap(([name, text]) => [element("dt", { text: name }), element("dd", { text })]),
+          .flatMap(([name, text]) => [
+            element("span", { class: "rw-soft", text: name }),
+            element("span", { text }),
+          ]),
       );
     } catch (error) {
       if (mine === asked) run.set(false, /** @type {Error} */ (error).message);
