@@ -1,6 +1,7 @@
 // What was on show, kept with a note: add, go back, delete.
 
 import { RANGE_TRAITS } from "./ranges.js";
+import { saveNow, setTraits } from "./saving.js";
 import { change, element, onChange, setTrait } from "./shared.js";
 
 /**
@@ -135,14 +136,13 @@ export function bookmarkList({ model, map, why, onReplay, signal }) {
     for (const name of COLOUR_TRAITS) {
       if (name in entry.colours) setTrait(map, name, entry.colours[name]);
     }
-    setTrait(model, "layer", entry.layer);
-    setTrait(model, "channel", entry.channel);
-    setTrait(model, "region", entry.region);
+    setTraits(model, { layer: entry.layer, channel: entry.channel, region: entry.region });
     // Bookmarks of older files have no edits; the kernel knows those of a photo shown lately.
     if (entry.edits?.length || !entry.digest.includes(" ")) {
       setTrait(why, "edits", entry.edits ?? []);
     }
     if (entry.digest && entry.digest !== model.get("photo")) {
+      saveNow();
       model.send({ kind: "show", photo: entry.digest, name: entry.photo });
     }
     if (entry.compare_digest && entry.compare_digest !== model.get("compare_photo")) {

@@ -8,6 +8,7 @@ import { photoOf } from "./explain_parts.js";
 import { pixelsSection } from "./explain_pixels.js";
 import { readingSection } from "./explain_reading.js";
 import { residualSection } from "./explain_residual.js";
+import { saveNow } from "./saving.js";
 import { becomeRoot, element, errorLine, onChange, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
@@ -53,6 +54,7 @@ export function questions(model, signal) {
       return new Promise((resolve, reject) => {
         const id = ++last;
         open.set(what, { id, resolve, reject, onProgress });
+        saveNow();
         model.send({ kind: "ask", id, what, options });
       });
     },

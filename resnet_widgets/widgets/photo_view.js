@@ -4,7 +4,8 @@
 import { cursorCells, placeBox, STEPS } from "./cursor.js";
 import { pointing } from "./pointing.js";
 import { regionBox } from "./region_box.js";
-import { change, element, onChange, setTrait, setTraits } from "./shared.js";
+import { setTraits } from "./saving.js";
+import { change, element, onChange, setTrait } from "./shared.js";
 
 /**
  * @typedef {{ name: string, size: [number, number], box: [number, number, number, number],

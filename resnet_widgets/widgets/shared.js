@@ -1,6 +1,8 @@
 // What every widget module uses. `_base.py` pastes this file in front of each of them, so keep it
 // small, give it no module-level state, and no default export.
 
+import { saveNow, setTraits } from "./saving.js";
+
 /**
  * One DOM element. Text always goes in as text, never as HTML.
  * @template {keyof HTMLElementTagNameMap} Tag
@@ -85,6 +87,7 @@ export function becomeRoot(el, signal) {
   const mark = (/** @type {Event} */ event) =>
     /** @type {HTMLElement} */ (event.target).setAttribute("data-lm-suppress-shortcuts", "true");
   el.addEventListener("focusin", mark, { signal });
+  for (const letGo of ["pointerup", "keyup"]) el.addEventListener(letGo, saveNow, { signal });
 }
 
 /**
@@ -110,19 +113,6 @@ export function onChange(model, names, handler, signal) {
  */
 export function setTrait(model, name, value) {
   setTraits(model, { [name]: value });
-}
-
-/**
- * Sets several traits and tells the kernel in one message, if any of them is a change.
- * @param {any} model
- * @param {Record<string, unknown>} values
- */
-export function setTraits(model, values) {
-  const changed = Object.entries(values).filter(
-    ([name, value]) => JSON.stringify(model.get(name)) !== JSON.stringify(value),
-  );
-  for (const [name, value] of changed) model.set(name, value);
-  if (changed.length) model.save_changes();
 }
 
 /**

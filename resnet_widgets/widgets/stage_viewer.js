@@ -4,6 +4,7 @@ import { giveTrait } from "./bound_traits.js";
 import { cursorCells, readingValue } from "./cursor.js";
 import { exactReader } from "./exact_reader.js";
 import { RANGE_TRAITS } from "./ranges.js";
+import { setTraits } from "./saving.js";
 import {
   becomeRoot,
   change,
@@ -14,7 +15,6 @@ import {
   onChange,
   oncePerFrame,
   setTrait,
-  setTraits,
 } from "./shared.js";
 
 /**

@@ -6,6 +6,7 @@ import { KINDS } from "./orders.js";
 import { axisOf, rangeHistogram } from "./range_histogram.js";
 import { rangeLegend } from "./range_legend.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, sharesRange } from "./ranges.js";
+import { setTraits } from "./saving.js";
 import {
   change,
   element,
@@ -13,7 +14,6 @@ import {
   formatShort,
   numberSelect,
   onChange,
-  setTraits,
   traitSelect,
 } from "./shared.js";
 import { reductionNote, wholePlanes } from "./whole_planes.js";
