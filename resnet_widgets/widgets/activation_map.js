@@ -109,7 +109,7 @@ async function renderMap({ model, el, signal, host }) {
     if (now.frame.isVector) bars.show(now.frame);
     else if (model.get("mode") === "grid") sheet.show(now.frame);
     else picture.show(now.frame, now);
-    panel.show(now.frame, now);
+    panel.show(model.get("values") ? now.frame : null, now);
     pins.show(model.get("mode") === "grid" || !model.get("values") ? null : now.frame, now);
   }
 

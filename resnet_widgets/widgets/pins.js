@@ -4,7 +4,7 @@ import { channelTrack } from "./channel_track.js";
 import { blockValue, cursorCells, placeBox, placeOf, readingValue } from "./cursor.js";
 import { exactReader } from "./exact_reader.js";
 import { visibleChannels } from "./orders.js";
-import { element, onChange, setTrait } from "./shared.js";
+import { change, element, onChange, setTrait } from "./shared.js";
 
 const MOST_PINS = 6;
 
@@ -124,12 +124,11 @@ export function pinPanel(model, signal) {
         Float32Array.from({ length: frame.channels }, (_, c) => blockValue(known, c, block));
       const channel = Math.min(model.get("channel"), frame.channels - 1);
       const value = readingValue(frame, channel, block, vector);
-      place.textContent = placeOf(block);
-      number.textContent = value;
-      number.title = vector ? "Exact" : "From a byte of the frame, not exact";
-      row.setAttribute("aria-label", `Pin ${index + 1}, ${placeOf(block)}`);
-      remove.setAttribute("aria-label", `Unpin ${placeOf(block)}`);
-      remove.title = "Unpin (Delete)";
+      change(place, { text: placeOf(block) });
+      const title = vector ? "Exact" : "From a byte of the frame, not exact";
+      change(number, { text: value, title });
+      change(row, { "aria-label": `Pin ${index + 1}, ${placeOf(block)}` });
+      change(remove, { "aria-label": `Unpin ${placeOf(block)}`, title: "Unpin (Delete)" });
       track.show({
         channels: visibleChannels(frame, model, channel),
         values,
@@ -149,7 +148,7 @@ export function pinPanel(model, signal) {
 
   function show() {
     const pins = model.get("pins");
-    node.hidden = !frame || frame.isVector || pins.length === 0;
+    change(node, { hidden: !frame || frame.isVector || pins.length === 0 });
     for (const row of shown.splice(node.hidden ? 0 : pins.length)) row.end();
     if (node.hidden) return;
     while (shown.length < pins.length) shown.push(pinRow(shown.length));

@@ -3,7 +3,15 @@
 import { cellSpans, channelColors, colormapName, colormapTable, paintTile } from "./colors.js";
 import { placeBox } from "./cursor.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, TOP_CODE } from "./ranges.js";
-import { element, followFrame, formatShort, onChange, oncePerFrame, setTrait } from "./shared.js";
+import {
+  change,
+  element,
+  followFrame,
+  formatShort,
+  onChange,
+  oncePerFrame,
+  setTrait,
+} from "./shared.js";
 import { reductionNote } from "./whole_planes.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
@@ -198,7 +206,7 @@ export function regionList({ model, map, host, signal }) {
 
   function press() {
     for (const { node, channel } of tiles) {
-      node.setAttribute("aria-pressed", String(channel === model.get("channel")));
+      change(node, { "aria-pressed": String(channel === model.get("channel")) });
     }
   }
 

@@ -38,6 +38,7 @@ _PRESS = """async ([keys, last, count, seconds]) => {
     await new Promise((done) => setTimeout(done));
   }
   for (const key of last) press(key);
+  document.activeElement.dispatchEvent(new KeyboardEvent("keyup", { bubbles: true }));
 }"""
 _PHOTOS = """
 for number in range({count}):

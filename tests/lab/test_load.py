@@ -100,6 +100,26 @@ def test_two_tabs_show_one_explorer(open_notebook):
     channel = second.shown[1]
     first.wait_until_shown("conv4_block6_out", channel)
 
+    # The kernel repeats to both what it was told of a drag: that must not pull back the hand.
+    notebook.run("heard = []; explorer.observe(lambda change: heard.append(change.new), 'channel')")
+    second.slider.evaluate(
+        """(slider) => {
+          const position = () => Number(slider.getAttribute("aria-valuenow"));
+          window.positions = [];
+          new MutationObserver(() => positions.push(position())).observe(
+            slider, { attributeFilter: ["aria-valuenow"] });
+        }"""
+    )
+    second.drag_slider(0.02, 0.98, steps=100)
+    channel = int((second.slider.get_attribute("aria-valuetext") or "").split()[1])
+    first.wait_until_shown("conv4_block6_out", channel)
+    positions = second.page.evaluate("positions")
+    assert positions == sorted(positions)
+    assert second.shown[1] == channel
+    heard = notebook.evaluate("heard")
+    assert heard[-1] == channel
+    assert 2 <= len(heard) < len(positions)
+
 
 def test_the_last_thing_asked_for_is_shown_however_fast_it_came(open_notebook):
     """A little of what `tools/stress_lab.py` does."""
