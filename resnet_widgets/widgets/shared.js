@@ -87,7 +87,8 @@ export function becomeRoot(el, signal) {
   const mark = (/** @type {Event} */ event) =>
     /** @type {HTMLElement} */ (event.target).setAttribute("data-lm-suppress-shortcuts", "true");
   el.addEventListener("focusin", mark, { signal });
-  for (const letGo of ["pointerup", "keyup"]) el.addEventListener(letGo, saveNow, { signal });
+  for (const letGo of ["pointerup", "keyup", "change"])
+    el.addEventListener(letGo, saveNow, { signal });
 }
 
 /**
