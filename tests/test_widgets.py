@@ -531,6 +531,18 @@ def test_half_an_emoji_and_nan_from_the_kernel_reach_the_page():
     assert comm.sent[-1][0]["content"] == {"�": ["�", None, None, 0.5]}
 
 
+def test_a_page_may_set_neither_code_nor_what_a_widget_is():
+    widget = ActivationMap(store=make_store()[0])
+    comm = StubComm(widget)
+    own = [name for name in widget.keys if name.startswith("_") and name != "_view_count"]
+    assert {"_esm", "_css", "_view_name", "_dom_classes"} <= set(own)
+    before = widget.get_state(own)
+    for name in own:
+        comm.page_sets(**{name: ["x"] if isinstance(before[name], (list, tuple)) else "x"})
+    assert widget.get_state(own) == before
+    assert comm.page_has() == before
+
+
 def test_numbers_that_are_too_large_are_refused():
     widget = ActivationMap(store=make_store()[0])
     comm = StubComm(widget)
