@@ -28,7 +28,7 @@ explorer
 # For photos larger than what ResNet50 is trained on.
 LARGER = "keras.applications.ResNet50(weights=None, input_shape=({side}, {side}, 3))"
 LAYER = "conv2_block3_out"
-# 64 channels of 112 × 112; 256 channels; 2048, of which no cell sees all of the photo.
+# 64 channels of 112 × 112; 256 channels; 2048, where cells at the edge do not see all of the photo.
 GRID_LAYER, DRAG_LAYER, SMALL_LAYER = "conv1_relu", "conv2_block3_out", "conv5_block1_out"
 BUSY = "while True: pass"
 # Milliseconds that a hand's pointer is on a row before it clicks.
