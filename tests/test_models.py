@@ -723,6 +723,14 @@ def test_a_missing_file(name, tmp_path, monkeypatch):
     assert str(tmp_path) in str(info.value)
 
 
+def test_home_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "mine.keras").write_text("found, but no model")
+    with pytest.raises(ValueError, match=r"mine\.keras', which is something else"):
+        load_model("~/mine.keras")
+
+
 def test_a_folder(tmp_path):
     with pytest.raises(ValueError, match="SavedModel"):
         load_model(tmp_path)
@@ -867,6 +875,7 @@ def test_an_unknown_family_is_fed_as_it_is_and_says_so():
 @pytest.mark.parametrize(
     ("shape", "size"),
     [
+        ((3, 40, 3), (3, 40)),
         ((None, None, 3), (224, 224)),
         ((64, 96, 3), (64, 96)),
         ((None, 96, 3), (224, 96)),
