@@ -53,7 +53,7 @@ export function dreamSection(panel) {
         "div",
         { class: "rw-why-controls" },
         steps,
-        element("label", {}, "seed ", seed),
+        element("label", {}, "seed", seed),
         run.node,
       ),
       canvas,

@@ -22,7 +22,7 @@ function classPicker({ model, ask }) {
   const field = element("input", { type: "text", list: id, placeholder: "name or index" });
   const choices = element("datalist", { id });
   const note = element("span", { class: "rw-soft", role: "status" });
-  const label = element("label", {}, "pin another class ", field);
+  const label = element("label", {}, "pin another class", field);
   /** @type {string[]} */
   let labels = [];
   async function fill() {
