@@ -200,7 +200,7 @@ def test_hostile_answers_are_text_in_every_section(show, text, width):
         labelled=text,
     )
     scores = {"index": 3, "label": text, "before": [0.5, 2.0], "after": [0.4, 1.0]}
-    rank = {"layer": layer, "target": 3, "label": text, "rows": [[9, -0.5]]}
+    rank = {"layer": layer, "target": 3, "label": text, "rows": [[9, -0.5]], "edits": []}
     block = {"block": text, "share": 0.1, "agreement": 0.1, "cut": 0.5, "out": layer}
     reading = {"layer": layer, "block": text, "nearest": text, "similarities": [0.5, 0.1]}
     facts = {**CHANNEL, **dict.fromkeys(("conv", "bn", "relu", "source"), text)}
