@@ -6,6 +6,7 @@ import { explorerKeys } from "./widgets/explorer_keys.js";
 import { explorerLayout } from "./widgets/explorer_layout.js";
 import { explorerPointing } from "./widgets/explorer_pointing.js";
 import { watchKernel } from "./widgets/lifeline.js";
+import { handWins } from "./widgets/saving.js";
 import { becomeRoot, element, followFrame, onChange } from "./widgets/shared.js";
 
 /** Milliseconds that a pointer rests on a row of the tree before it may be about to click. */
@@ -71,6 +72,8 @@ async function renderExplorer({ model, el, signal, host }) {
     return [width, height];
   }
 
+  // Before any view listens: none sees what an echo would take back.
+  handWins(model, ["layer", "channel", "bookmarks"], signal);
   const layout = explorerLayout({ model, el, signal, host, models, rowOf, inputSize });
 
   shareTrait(

@@ -8,7 +8,7 @@ import { photoOf } from "./explain_parts.js";
 import { pixelsSection } from "./explain_pixels.js";
 import { readingSection } from "./explain_reading.js";
 import { residualSection } from "./explain_residual.js";
-import { saveNow } from "./saving.js";
+import { handWins, saveNow } from "./saving.js";
 import { becomeRoot, element, errorLine, onChange, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
@@ -72,6 +72,7 @@ async function renderPanel({ model, el, signal, host }) {
     el.append(title, element("div", { class: "rw-empty", text }));
     return;
   }
+  handWins(model, ["target", "edits", "opened", "section"], signal);
   const { ask, cancel } = questions(model, signal);
   const tabs = element("div", { class: "rw-why-tabs", role: "tablist", "aria-label": "Why?" });
   const content = element("div", { class: "rw-why-content", role: "tabpanel", tabindex: -1 });

@@ -6,9 +6,9 @@
 const PACE = 200;
 
 /**
- * What was said about a model lately, what was not yet, and what listens for echoes of it.
- * @typedef {{ said: Record<string, unknown>, unsaid: Record<string, unknown>,
- *   deaf: Map<string, () => void>, timer: ReturnType<typeof setTimeout> }} Talk
+ * What is not said yet of each model that something was said about lately. Each widget is a module
+ * of its own with its own copy of this: `saveNow` says what its widget has set, and no other's.
+ * @typedef {{ unsaid: Record<string, unknown>, timer: ReturnType<typeof setTimeout> }} Talk
  * @type {Map<any, Talk>}
  */
 const talks = new Map();
@@ -17,40 +17,39 @@ const isEqual = (/** @type {unknown} */ one, /** @type {unknown} */ other) =>
   JSON.stringify(one) === JSON.stringify(other);
 
 function say(/** @type {any} */ model, /** @type {Talk} */ talk) {
-  for (const name of Object.keys(talk.unsaid)) talk.said[name] = model.get(name);
   talk.unsaid = {};
   try {
     model.save_changes();
-  } catch {
-    // The widget was closed meanwhile: there is nobody to tell.
+  } catch (error) {
+    // Where the widget was closed meanwhile there is nobody to tell. ipywidgets throws a text.
+    if (!String(error).includes("Syncing error")) console.error(error);
   }
-}
-
-function end(/** @type {any} */ model, /** @type {Talk} */ talk) {
-  clearTimeout(talk.timer);
-  talks.delete(model);
-  for (const [name, heard] of talk.deaf) model.off(`change:${name}`, heard);
 }
 
 const hasMore = (/** @type {Talk} */ { unsaid }) => Object.keys(unsaid).length > 0;
 
 function sayMore(/** @type {any} */ model, /** @type {Talk} */ talk) {
-  if (!hasMore(talk)) return end(model, talk);
+  if (!hasMore(talk)) return talks.delete(model);
   talk.timer = setTimeout(sayMore, PACE, model, talk);
   say(model, talk);
 }
 
-/** A kernel repeats to all pages what one has told it: no news to a page that is further already. */
-function turnDeaf(/** @type {any} */ model, /** @type {Talk} */ talk, /** @type {string} */ name) {
-  if (talk.deaf.has(name)) return;
-  const heard = () => {
-    const { said, unsaid } = talk;
-    const now = model.get(name);
-    if (!(name in said && name in unsaid) || isEqual(now, unsaid[name])) return;
-    if (isEqual(now, said[name])) model.set(name, unsaid[name]);
-  };
-  talk.deaf.set(name, heard);
-  model.on(`change:${name}`, heard);
+/**
+ * What a hand has set and the kernel has not heard yet stays, whatever the kernel says meanwhile.
+ * Only for traits that it repeats to all pages: a change of another one is by a part of this page.
+ * @param {any} model
+ * @param {string[]} names
+ * @param {AbortSignal} signal
+ */
+export function handWins(model, names, signal) {
+  for (const name of names) {
+    const heard = () => {
+      const { unsaid } = talks.get(model) ?? { unsaid: {} };
+      if (name in unsaid) model.set(name, unsaid[name]);
+    };
+    model.on(`change:${name}`, heard);
+    signal.addEventListener("abort", () => model.off(`change:${name}`, heard));
+  }
 }
 
 /**
@@ -66,16 +65,10 @@ export function setTraits(model, values) {
   if (!changed.length) return;
   const open = talks.get(model);
   /** @type {Talk} */
-  const talk = open ?? {
-    said: {},
-    unsaid: {},
-    deaf: new Map(),
-    timer: setTimeout(() => sayMore(model, talk), PACE),
-  };
+  const talk = open ?? { unsaid: {}, timer: setTimeout(() => sayMore(model, talk), PACE) };
   talks.set(model, talk);
   for (const [name, value] of changed) {
     talk.unsaid[name] = value;
-    turnDeaf(model, talk, name);
     model.set(name, value);
   }
   if (!open) say(model, talk);
@@ -83,8 +76,10 @@ export function setTraits(model, values) {
 
 /** Says all that waits, now: a hand has let go, or a question follows that is about it. */
 export function saveNow() {
-  for (const [model, talk] of talks) {
+  for (const [model, talk] of [...talks]) {
+    // It ends first: what listeners set while it is told begins another.
+    clearTimeout(talk.timer);
+    talks.delete(model);
     if (hasMore(talk)) say(model, talk);
-    end(model, talk);
   }
 }

@@ -1,5 +1,5 @@
 // What every widget module uses. `_base.py` pastes this file in front of each of them, so keep it
-// small, give it no module-level state, and no default export.
+// small, give it no module-level state (`saving.js` alone has some), and no default export.
 
 import { saveNow, setTraits } from "./saving.js";
 
@@ -89,6 +89,7 @@ export function becomeRoot(el, signal) {
   el.addEventListener("focusin", mark, { signal });
   for (const letGo of ["pointerup", "keyup", "change"])
     el.addEventListener(letGo, saveNow, { signal });
+  window.addEventListener("pagehide", saveNow, { signal });
 }
 
 /**

@@ -4,7 +4,7 @@ import { giveTrait } from "./bound_traits.js";
 import { cursorCells, readingValue } from "./cursor.js";
 import { exactReader } from "./exact_reader.js";
 import { RANGE_TRAITS } from "./ranges.js";
-import { setTraits } from "./saving.js";
+import { handWins, setTraits } from "./saving.js";
 import {
   becomeRoot,
   change,
@@ -215,6 +215,7 @@ function label(
 /** @param {{ model: any, el: HTMLElement, signal: AbortSignal, host: any }} context */
 async function renderStages({ model, el, signal, host }) {
   becomeRoot(el, signal);
+  handWins(model, ["layers", "channels"], signal);
   el.classList.add("rw-stages");
   const columns = element("div", { class: "rw-stage-columns" });
   const empty = element("div", {

@@ -1,16 +1,24 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { saveNow, setTraits } from "../../resnet_widgets/widgets/saving.js";
+import { handWins, saveNow, setTraits } from "../../resnet_widgets/widgets/saving.js";
 
-/** A model that sends what changed since it last sent something; `said` is all of that. */
+/**
+ * A model that sends what changed since it last sent something; `said` is all of that. As in
+ * ipywidgets it sets that again when it sends it, whatever the kernel has said meanwhile.
+ */
 function makeModel(state) {
   const listeners = new Map();
   let diff = {};
-  const put = (name, value) => {
-    if (JSON.stringify(state[name]) === JSON.stringify(value)) return;
-    state[name] = value;
-    for (const listener of [...(listeners.get(`change:${name}`) ?? [])]) listener();
+  const putAll = (values) => {
+    const changed = Object.keys(values).filter(
+      (name) => JSON.stringify(state[name]) !== JSON.stringify(values[name]),
+    );
+    for (const name of changed) state[name] = values[name];
+    for (const name of changed) {
+      for (const listener of [...(listeners.get(`change:${name}`) ?? [])]) listener();
+    }
   };
+  const put = (name, value) => putAll({ [name]: value });
   return {
     said: [],
     get: (name) => state[name],
@@ -19,8 +27,10 @@ function makeModel(state) {
       put(name, value);
     },
     save_changes() {
-      this.said.push(diff);
+      const now = diff;
       diff = {};
+      this.said.push(now);
+      putAll(now);
     },
     /** The kernel sets a trait: nothing goes back. */
     update: put,
@@ -79,18 +89,16 @@ test("what is equal says nothing", () => {
   assert.deepEqual(model.said, []);
 });
 
-test("once a hand lets go nothing waits, and nothing listens", () => {
+test("once a hand lets go nothing waits", () => {
   const model = makeModel({ channel: 0 });
   setTraits(model, { channel: 1 });
   setTraits(model, { channel: 2 });
   saveNow();
   assert.deepEqual(model.said, [{ channel: 1 }, { channel: 2 }]);
-  assert.equal(model.listening(), 0);
   setTraits(model, { channel: 3 });
   assert.deepEqual(model.said.at(-1), { channel: 3 });
   mock.timers.tick(200);
   assert.equal(model.said.length, 3);
-  assert.equal(model.listening(), 0);
 });
 
 test("what listeners set on the way goes along in the same message", () => {
@@ -100,31 +108,73 @@ test("what listeners set on the way goes along in the same message", () => {
   assert.deepEqual(model.said, [{ cursor: [], pixel: [] }]);
 });
 
-test("an echo of what was said does not take back what was set since; other news does", () => {
-  const model = makeModel({ channel: 0 });
+test("what the kernel says of a trait takes back nothing that was set since and is not said", () => {
+  const model = makeModel({ channel: 0, note: "" });
+  const [ends, seen] = [new AbortController(), []];
+  handWins(model, ["channel"], ends.signal);
+  model.on("change:channel", () => seen.push(model.get("channel")));
   setTraits(model, { channel: 1 });
-  setTraits(model, { channel: 5 });
-  model.update("channel", 1);
-  assert.equal(model.get("channel"), 5);
-  mock.timers.tick(200);
-  assert.deepEqual(model.said.at(-1), { channel: 5 });
   setTraits(model, { channel: 7 });
-  model.update("channel", 5);
-  assert.equal(model.get("channel"), 7);
+  // An echo, and then what a line of Python says.
+  for (const value of [1, 3]) {
+    model.update("channel", value);
+    assert.equal(model.get("channel"), 7);
+  }
+  mock.timers.tick(200);
+  assert.deepEqual(model.said, [{ channel: 1 }, { channel: 7 }]);
+  assert.deepEqual([...new Set(seen)], [1, 7], "nothing flickers");
+  // Once it is said, the kernel knows better.
   model.update("channel", 3);
+  mock.timers.tick(200);
   assert.equal(model.get("channel"), 3);
+  assert.equal(model.said.length, 2);
+  ends.abort();
+  assert.equal(model.listening(), 1);
 });
 
-test("a widget that is closed before the last was said is no error", () => {
-  const model = makeModel({ channel: 0 });
+test("where nothing is echoed a change is by another part of the page, and stands", () => {
+  const model = makeModel({ value: 0 });
+  setTraits(model, { value: 9 });
+  setTraits(model, { value: 10 });
+  // As a container gives it: through another module, which says it elsewhere.
+  model.set("value", 9);
+  mock.timers.tick(200);
+  assert.equal(model.get("value"), 9);
+});
+
+test("what is set while it is told is told too", () => {
+  const model = makeModel({ channel: 0, region: [1] });
   setTraits(model, { channel: 1 });
   setTraits(model, { channel: 2 });
-  model.save_changes = () => {
-    throw new Error("Syncing error: no comm channel defined");
-  };
+  model.on("change:channel", () => setTraits(model, { region: [] }));
+  // A line of Python comes between, so that to tell it sets it again.
+  model.update("channel", 5);
+  setTraits(model, { region: [2] });
+  saveNow();
   mock.timers.tick(200);
-  mock.timers.tick(200);
-  assert.equal(model.listening(), 0);
+  assert.equal(model.get("channel"), 2);
+  assert.deepEqual(model.get("region"), []);
+  assert.deepEqual(model.said.at(-1).region, []);
+});
+
+test("a widget that is closed before the last was said is no error; what else fails is told", (t) => {
+  const told = t.mock.method(console, "error", () => {});
+  const failing = [
+    // What ipywidgets throws is no Error.
+    ["Syncing error: no comm channel defined", 0],
+    [new Error("of a listener"), 1],
+  ];
+  for (const [error, times] of failing) {
+    const model = makeModel({ channel: 0 });
+    setTraits(model, { channel: 1 });
+    setTraits(model, { channel: 2 });
+    model.save_changes = () => {
+      throw error;
+    };
+    mock.timers.tick(200);
+    mock.timers.tick(200);
+    assert.equal(told.mock.callCount(), times);
+  }
 });
 
 test("a listener that fails keeps nothing from the kernel", () => {
