@@ -203,7 +203,7 @@ def _scores(asked: _Asked) -> Answer:
         for i in sorted(indices, key=lambda i: _rank_of(after[i]), reverse=True)
     ]
     names = [edit.name for edit in image.edits] if edited else []
-    return {"rows": rows, "best": best, "edits": names}, []
+    return {"rows": rows, "best": best, "names": names}, []
 
 
 def _rank_of(score: ClassScore) -> float:

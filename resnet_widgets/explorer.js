@@ -136,8 +136,10 @@ async function renderExplorer({ model, el, signal, host }) {
   /** @type {any} */
   let resting;
   /** Fetches what is pointed at: a hand takes longer to click than a frame to come. */
-  function pointAt(/** @type {Event} */ event) {
+  function pointAt(/** @type {PointerEvent} */ event) {
     clearTimeout(resting);
+    // A finger that scrolls points at nothing.
+    if (event.pointerType === "touch") return;
     const item = /** @type {Element} */ (event.target).closest("[role=treeitem]");
     const path = item?.getAttribute("data-name") ?? "";
     if (rowOf(path)) resting = setTimeout(() => fetchAhead([path]), REST);
@@ -175,6 +177,7 @@ async function renderExplorer({ model, el, signal, host }) {
   // Later, because the views ask for what they show in a microtask, and theirs goes first.
   onChange(model, ["layer", "photo"], () => setTimeout(fetchAhead), signal);
   layout.boxes.tree.addEventListener("pointerover", pointAt, { signal });
+  layout.boxes.tree.addEventListener("pointerleave", () => clearTimeout(resting), { signal });
   // A photo and its own crop have one key, because the model sees the same, but two pictures.
   onChange(model, ["photo", "picture"], fetchPicture, signal);
 

@@ -115,7 +115,7 @@ def test_classes_follow_an_edit_before_its_maps_are_made(page):
         page.comm.page_sets(edits=[edit.to_dict()])
         page.ask("scores")
         data = page.wait("answer", 1)[0]["data"]
-        assert data["edits"] == [edit.name]
+        assert data["names"] == [edit.name]
         assert any(row["before"] != row["after"] for row in data["rows"])
     finally:
         hold.set()
@@ -219,7 +219,7 @@ def test_every_question_has_an_answer(page, what):
     content, buffers = page.wait("answer", 1)
     data = content["data"]
     if what == "scores":
-        assert len(data["rows"]) == 4 and data["edits"] == []
+        assert len(data["rows"]) == 4 and data["names"] == []
     elif what == "rank":
         assert sorted(channel for channel, _ in data["rows"]) == list(range(6))
     elif what == "cam":

@@ -141,8 +141,9 @@ export function bookmarkList({ model, map, why, onReplay, signal }) {
     if (entry.edits?.length || !entry.digest.includes(" ")) {
       setTrait(why, "edits", entry.edits ?? []);
     }
+    // Before the photos: the kernel looks at them with these edits.
+    saveNow();
     if (entry.digest && entry.digest !== model.get("photo")) {
-      saveNow();
       model.send({ kind: "show", photo: entry.digest, name: entry.photo });
     }
     if (entry.compare_digest && entry.compare_digest !== model.get("compare_photo")) {

@@ -79,7 +79,7 @@ export function channelSheet(model, signal) {
     const [seen, pitch] = [sheet.clientHeight, layout.tileHeight + GAP];
     // Room after the last row, so that at the end as well a row begins where the view does.
     const end = seen + Math.ceil((layout.height - seen) / pitch) * pitch;
-    if (layout.height > seen) space.style.height = `${end}px`;
+    if (layout.height > seen && layout.tileHeight < seen) space.style.height = `${end}px`;
     change(sheet, {
       "aria-label": `All ${frame.channels} channels of ${frame.layer}`,
       "aria-rowcount": layout.rows,

@@ -1,6 +1,6 @@
 // One site, three tensors; and how a channel is made from those before it.
 
-import { floatsOf, largestOf, lesson, rankedRows, tile } from "./explain_parts.js";
+import { floatsOf, largestOf, lesson, oneAtATime, rankedRows, tile } from "./explain_parts.js";
 import { element, formatNumber, formatShare, refill, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
@@ -136,21 +136,6 @@ export function channelSection(panel) {
     }
   }
 
-  let isOpen = false;
-  let again = false;
-  return {
-    node,
-    follows: ["cursor"],
-    /** One question at a time: the pointer crosses more cells than the kernel can answer for. */
-    async refresh() {
-      again = true;
-      if (isOpen) return;
-      isOpen = true;
-      while (again) {
-        again = false;
-        await look();
-      }
-      isOpen = false;
-    },
-  };
+  // The pointer crosses more cells than the kernel can answer for.
+  return { node, follows: ["cursor"], refresh: oneAtATime(look) };
 }

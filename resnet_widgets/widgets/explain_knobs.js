@@ -5,6 +5,7 @@ import {
   formatChance,
   formatLogit,
   lesson,
+  oneAtATime,
   photoOf,
   rankedRows,
   runButton,
@@ -36,7 +37,9 @@ function classPicker({ model, ask }) {
   }
   field.addEventListener("focus", fill);
   field.addEventListener("change", async () => {
+    note.textContent = labels.length ? "" : "The classes are not here yet.";
     await fill();
+    if (!labels.length) return;
     const text = field.value.trim().toLowerCase();
     const named = labels.findIndex((one) => one.toLowerCase() === text);
     const index = /^\d+$/.test(text) ? Number(text) : named;
@@ -314,15 +317,19 @@ export function knobsSection(panel) {
 
   onChange(model, ["photo", "target", "layer", "channel", "region", "edits"], arrange, signal);
   arrange();
+  // A scale that is dragged takes more steps than the kernel can answer for.
+  const askScores = oneAtATime(async () => {
+    const named = edits();
+    const answer = await panel.ask("scores", { target: model.get("target") });
+    if (!answer) return;
+    showScores(answer.data);
+    showEdits(answer.data.names, named);
+  });
   return {
     node,
-    async refresh() {
+    refresh() {
       arrange();
-      const named = edits();
-      const answer = await panel.ask("scores", { target: model.get("target") });
-      if (!answer) return;
-      showScores(answer.data);
-      showEdits(answer.data.edits, named);
+      return askScores();
     },
   };
 }

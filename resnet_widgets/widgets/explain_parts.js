@@ -29,6 +29,28 @@ export function aboutOf(model, ...names) {
   return JSON.stringify([photoOf(model), ...["edits", ...names].map((name) => model.get(name))]);
 }
 
+/**
+ * Runs `task`, never twice at once: while it runs, the last of all calls waits until it has ended.
+ * @param {() => Promise<void>} task
+ */
+export function oneAtATime(task) {
+  let isRunning = false;
+  let again = false;
+  return async () => {
+    again = true;
+    if (isRunning) return;
+    isRunning = true;
+    try {
+      while (again) {
+        again = false;
+        await task();
+      }
+    } finally {
+      isRunning = false;
+    }
+  };
+}
+
 /** The key of the photo itself, without that of edits. */
 export const photoOf = (/** @type {any} */ model) => model.get("photo").split(" ")[0];
 

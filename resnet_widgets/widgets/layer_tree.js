@@ -78,18 +78,26 @@ function render({ model, el, signal, host }) {
     return new Set(inside(tree.root).filter((node) => !node.row && wanted.has(node.name)));
   }
 
+  /** The stages and blocks that lead to a node. */
+  const wayTo = (/** @type {TreeNode} */ node) => withParents(node).slice(1, -1);
+  /** The names of stages and blocks; several may have the same. */
+  const namesOf = (/** @type {Set<TreeNode>} */ groups) =>
+    [...new Set([...groups].map((node) => node.name))].sort();
+
   /** Keeps what a hand has opened, for when this is drawn again; what a search opens is its own. */
   function keepOpen() {
-    if (!found) setTrait(model, "open_groups", [...open].map((node) => node.name).sort());
+    if (!found) setTrait(model, "open_groups", namesOf(open));
   }
 
-  /** Opens what was opened elsewhere. */
+  /** Opens what was opened elsewhere; what is open by these names already stays as it is. */
   function followOpen() {
     const now = groupsNamed(model.get("open_groups"));
+    if (namesOf(now).join("\n") === namesOf(found ? openBefore : open).join("\n")) return;
     if (found) openBefore = now;
-    else if (now.size !== open.size || [...now].some((node) => !open.has(node))) {
+    else {
       open = now;
       redraw();
+      reveal();
     }
   }
 
@@ -297,7 +305,7 @@ function render({ model, el, signal, host }) {
       mark();
       return;
     }
-    for (const parent of withParents(node).slice(1)) open.add(parent);
+    for (const parent of wayTo(node)) open.add(parent);
     if (!list.matches(":focus-within")) walkTo(node);
     rearrange();
     // Last, because the facts about it take room from the list.
@@ -305,7 +313,8 @@ function render({ model, el, signal, host }) {
   }
 
   function find() {
-    setTrait(model, "search", field.value);
+    // The longest text allowed may end within a letter.
+    setTrait(model, "search", field.value.toWellFormed());
     const before = found;
     found = search(tree.root, field.value);
     if (found) {
@@ -313,7 +322,7 @@ function render({ model, el, signal, host }) {
       open = groupsOf(found.shown);
     } else if (before) {
       // Whoever has walked to something found stays there.
-      open = new Set([...openBefore, ...(current ? withParents(current).slice(1) : [])]);
+      open = new Set([...openBefore, ...(current ? wayTo(current) : [])]);
     }
     redraw();
     if (!found) reveal();

@@ -68,7 +68,7 @@ class LayerTree(Widget):
         selected: Path of the selected layer, `""` for none.
         cached: Paths of the layers whose activations are in the cache.
         computing: Path of the layer that is being computed, `""` for none.
-        open_groups: Names of the stages and blocks that were opened by hand, such as `"conv3"` and
+        open_groups: Names of the stages and blocks that are open, such as `"conv3"` and
             `"conv3_block1"`; the way to the selected layer is open as well.
         search: What is searched for, at most 200 letters; `""` shows all.
         **kwargs: Other traits of a Jupyter widget, such as `layout`.

@@ -44,8 +44,8 @@ function sayMore(/** @type {any} */ model, /** @type {Talk} */ talk) {
 export function handWins(model, names, signal) {
   for (const name of names) {
     const heard = () => {
-      const { unsaid } = talks.get(model) ?? { unsaid: {} };
-      if (name in unsaid) model.set(name, unsaid[name]);
+      const unsaid = talks.get(model)?.unsaid;
+      if (unsaid && name in unsaid) model.set(name, unsaid[name]);
     };
     model.on(`change:${name}`, heard);
     signal.addEventListener("abort", () => model.off(`change:${name}`, heard));

@@ -82,7 +82,10 @@ export function rowsToPaint(layout, top, height) {
 export function scrollToTile(y, tileHeight, view) {
   const pitch = tileHeight + GAP;
   const least = y + tileHeight - view.height;
-  if (y < view.top || tileHeight >= view.height) return y < view.top ? y : view.top;
+  // A tile higher than the view is never all in it; some of it will do.
+  const isOut = y < view.top || y >= view.top + view.height;
+  if (tileHeight >= view.height) return isOut ? y : view.top;
+  if (y < view.top) return y;
   return least > view.top ? Math.min(y, Math.ceil(least / pitch) * pitch) : view.top;
 }
 

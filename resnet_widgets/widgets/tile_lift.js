@@ -17,7 +17,8 @@ function visibleSpan(/** @type {Element} */ root) {
   let [upper, lower] = [0, innerHeight];
   /** @type {Element | null} */
   let node = root;
-  for (; node; node = node.parentElement) {
+  // What a page scrolls by is as high as the window, wherever its own box has gone.
+  for (; node && node !== document.body; node = node.parentElement) {
     if (node !== root && getComputedStyle(node).overflowY === "visible") continue;
     const box = node.getBoundingClientRect();
     upper = Math.max(upper, box.top);

@@ -310,6 +310,25 @@ def test_a_lifted_tile_stays_in_what_can_be_seen(show_sheet, conv):
         assert lift["y"] + lift["height"] <= end, y
 
 
+def test_a_lifted_tile_is_seen_where_the_page_itself_scrolls(show_sheet, conv):
+    page = show_sheet(np.tile(conv, 40), width=400)
+    page.evaluate(
+        """() => {
+          document.documentElement.style.cssText = "height: 100%; overflow-y: scroll";
+          document.body.style.height = "100%";
+          document.getElementById("place").style.padding = "1500px 0";
+          scrollTo(0, 1400);
+        }"""
+    )
+    sheet = page.locator(".rw-sheet").bounding_box()
+    assert 0 < sheet["y"] < 200
+    page.mouse.move(sheet["x"] + 200, sheet["y"] + 20)
+    expect(page.locator(".rw-lift")).to_be_visible()
+    lift = page.locator(".rw-lift").bounding_box()
+    assert lift["y"] >= 0
+    assert lift["y"] + lift["height"] <= page.evaluate("innerHeight")
+
+
 class TestZoom:
     def columns(self, page):
         next_frame(page)
@@ -341,6 +360,23 @@ class TestZoom:
         assert trait(page, "zoom") == 16
         assert self.columns(page) == 1
         expect(page.get_by_role("button", name="Larger tiles")).to_be_disabled()
+
+    def test_there_is_no_room_after_tiles_higher_than_the_view(self, show_sheet, conv):
+        page = show_sheet(np.repeat(conv, 4, axis=0), width=400, zoom=16)
+        self.columns(page)
+        sheet = page.locator(".rw-sheet")
+        tile = page.get_by_role("gridcell").bounding_box()["height"]
+        assert tile > sheet.evaluate("(sheet) => sheet.clientHeight")
+        sheet.evaluate("(sheet) => { sheet.scrollTop = 1e6; }")
+        end = sheet.evaluate("(sheet) => sheet.scrollTop + sheet.clientHeight")
+        assert end == conv.shape[-1] * (tile + GAP) - GAP
+        # A whole tile below is gone to all the same.
+        sheet.evaluate("(sheet) => { sheet.scrollTop = 0; }")
+        next_frame(page)
+        update(page, channel=3)
+        page.wait_for_function(
+            "top => document.querySelector('.rw-sheet').scrollTop === top", arg=3 * (tile + GAP)
+        )
 
     def test_ctrl_and_wheel_zoom_around_the_pointer(self, page):
         tile = page.get_by_role("gridcell")

@@ -21,7 +21,7 @@ SCORES = {
         {"index": 5, "label": "dog", "before": [0.25, 1.3], "after": [0.25, 1.3]},
     ],
     "best": [3, 3],
-    "edits": [],
+    "names": [],
 }
 EDITED = {
     "rows": [
@@ -29,7 +29,7 @@ EDITED = {
         {"index": 3, "label": "<b>cat</b>", "before": [0.5, 2.0], "after": [0.1, 0.4]},
     ],
     "best": [3, 5],
-    "edits": [f"mute channel 7 of {LAYER}"],
+    "names": [f"mute channel 7 of {LAYER}"],
 }
 
 RANKED = {
@@ -108,8 +108,8 @@ def test_a_muted_channel_moves_the_classes(show_panel):
     expect(rows.nth(0).locator("th")).to_have_text("dog")
     expect(rows.nth(0)).to_contain_text("25 % → 60 %")
     expect(page.locator(".rw-why-then").first).to_be_visible()
-    expect(page.locator(".rw-why-edits li")).to_have_text([EDITED["edits"][0] + "×"])
-    page.get_by_role("button", name=f"Undo {EDITED['edits'][0]}").click()
+    expect(page.locator(".rw-why-edits li")).to_have_text([EDITED["names"][0] + "×"])
+    page.get_by_role("button", name=f"Undo {EDITED['names'][0]}").click()
     assert trait(page, "edits") == []
 
 
@@ -121,7 +121,7 @@ def test_what_was_and_what_is_have_room_beside_each_other(show_panel, width):
         for n in range(3)
     ]
     page.get_by_role("button", name="Mute", exact=True).click()
-    answer(page, "scores", {"rows": rows, "best": [0, 0], "edits": ["mute"]})
+    answer(page, "scores", {"rows": rows, "best": [0, 0], "names": ["mute"]})
     expect(page.locator(".rw-why-scores tbody tr").first).to_contain_text("−1.38 → −2.63")
     boxes = page.locator(".rw-why-scores tr").evaluate_all(
         """(rows) => rows.map((row) => [...row.cells].map((cell) => {
@@ -169,7 +169,7 @@ def test_a_second_click_undoes_no_second_edit(show_panel):
     edits = [{"kind": kind, "layer": LAYER, "channels": [7]} for kind in ("mute", "solo")]
     page = show_panel(edits=edits)
     names = [f"{edit['kind']} channel 7 of {LAYER}" for edit in edits]
-    answer(page, "scores", {**EDITED, "edits": names})
+    answer(page, "scores", {**EDITED, "names": names})
     page.get_by_role("button", name=f"Undo {names[0]}").dblclick()
     assert trait(page, "edits") == edits[1:]
 
@@ -232,6 +232,27 @@ def test_the_focus_stays_when_the_answer_comes(show_panel):
     expect(page.get_by_role("button", name="Mute", exact=True)).to_be_focused()
 
 
+def test_a_scale_that_is_dragged_asks_one_question_at_a_time(show_panel):
+    page = show_panel()
+    count = "stub.models.shown.sent.filter((m) => m.kind === 'ask' && m.what === 'scores').length"
+    for n in range(3):
+        update(page, edits=[{"kind": "scale", "layer": LAYER, "channels": [7], "factor": 2 + n}])
+        next_frame(page)
+    assert page.evaluate(count) == 1
+    answer(page, "scores", SCORES)
+    page.wait_for_function(f"{count} === 2")
+    answer(page, "scores", EDITED)
+    expect(page.locator(".rw-why-edits li")).to_have_count(1)
+    assert page.evaluate(count) == 2
+    # What fails leaves the way free for the next.
+    update(page, target=5)
+    page.wait_for_function(f"{count} === 3")
+    answer(page, "scores", None, kind="trouble", message="no weights")
+    expect(page.get_by_text("no weights")).to_be_visible()
+    update(page, target=3)
+    page.wait_for_function(f"{count} === 4")
+
+
 def test_a_class_is_pinned_and_let_go(show_panel):
     page = show_panel()
     answer(page, "scores", SCORES)
@@ -266,6 +287,22 @@ def test_any_class_can_be_pinned(show_panel):
         page.keyboard.press("Enter")
         expect(page.get_by_text("There is no such class.")).to_have_count(0)
     assert trait(page, "target") == 1
+
+
+def test_no_class_is_denied_before_the_kernel_has_said_which_there_are(show_panel):
+    page = show_panel()
+    field = page.get_by_label("pin another class")
+    field.fill("zebra")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The classes are not here yet.")).to_be_visible()
+    answer(page, "classes", None, kind="trouble", message="no model")
+    next_frame(page)
+    expect(page.get_by_text("The classes are not here yet.")).to_be_visible()
+    expect(field).to_have_value("zebra")
+    field.fill("Zebra")
+    page.keyboard.press("Enter")
+    answer(page, "classes", {"labels": ["crane", "zebra"]})
+    page.wait_for_function("stub.models.shown.get('target') === 1")
 
 
 def test_ranking_shows_progress_and_picks_channels(show_panel):
@@ -528,6 +565,27 @@ def test_a_slow_map_goes_too_and_a_late_answer_is_not_taken(show_panel):
     next_frame(page)
     expect(page.locator(".rw-why-list .rw-row")).to_have_count(0)
     assert page.evaluate("stub.models.shown.sent.some((m) => m.kind === 'cancel')")
+
+
+def test_what_is_answered_for_older_edits_is_asked_again(show_panel):
+    new = [{"kind": "mute", "layer": LAYER, "channels": [7]}]
+    page = show_panel(section="pixels", edits=new)
+    page.get_by_role("button", name="Compute").click()
+    count = "stub.models.shown.sent.filter((m) => m.kind === 'ask' && m.what === 'pixels').length"
+    data = {"method": "saliency", "shape": [2, 2], "gap": None, "steps": 1, "label": "cat"}
+    for times in (2, 3):
+        answer(page, "pixels", {**data, "edits": []}, np.ones((2, 2), "<f4"))
+        assert page.evaluate(count) == times
+        expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    answer(page, "pixels", {**data, "edits": new, "label": "dog"}, np.ones((2, 2), "<f4"))
+    expect(page.locator(".rw-why-facts")).to_contain_text("dog")
+    # Where the kernel has no such edits it is not asked for ever.
+    update(page, edits=[])
+    page.get_by_role("button", name="Compute").click()
+    for _ in range(3):
+        answer(page, "pixels", {**data, "edits": new, "label": "hen"}, np.ones((2, 2), "<f4"))
+    expect(page.locator(".rw-why-facts")).to_contain_text("hen")
+    assert page.evaluate(count) == 6
 
 
 def test_channels_that_take_away_keep_within_the_scale(show_panel):
@@ -828,10 +886,10 @@ def test_no_section_has_a_violation(show_panel, section, width):
         page = show_panel(width, section=section, labelled="8 photos of 2 labels: cat, dog")
     if section == "knobs":
         answer(page, "scores", SCORES)
-        page.get_by_role("button", name="Mute", exact=True).click()
-        answer(page, "scores", EDITED)
         page.get_by_role("button", name="Which channels matter most?").click()
         answer(page, "rank", RANKED)
+        page.get_by_role("button", name="Mute", exact=True).click()
+        answer(page, "scores", EDITED)
         expect(page.get_by_text("Ranked before")).to_be_visible()
     elif section == "cam":
         show_cam(page)

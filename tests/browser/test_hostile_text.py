@@ -214,7 +214,7 @@ def test_hostile_answers_are_text_in_every_section(show, text, width):
 
     page.get_by_role("button", name="Which channels matter most?").click()
     answer(page, "rank", rank)
-    answer(page, "scores", {"rows": [scores], "best": [3, 3], "edits": [f"mute {text}"]})
+    answer(page, "scores", {"rows": [scores], "best": [3, 3], "names": [f"mute {text}"]})
     is_there()
     for section, what, data, *buffers in (
         (

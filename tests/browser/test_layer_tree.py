@@ -522,6 +522,27 @@ def test_what_a_hand_has_opened_is_kept_and_drawn_again(tree):
     expect(item(again, "conv3")).to_have_attribute("aria-expanded", "false")
 
 
+def test_what_is_opened_elsewhere_does_not_hide_the_selected_layer(tree):
+    page = tree(selected=OUT)
+    set_trait(page, "open_groups", ["head"])
+    expect(item(page, "head")).to_have_attribute("aria-expanded", "true")
+    expect(item(page, OUT)).to_be_visible()
+
+
+def test_groups_of_one_name_open_and_close_each_by_itself(tree):
+    rows = [layer(f"{stage}_{n}", stage=stage, block="block1") for stage in "ab" for n in "12"]
+    page = tree(layers=rows, open_groups=["a", "b"])
+    blocks = [item(page, "block1").nth(n) for n in (0, 1)]
+    blocks[0].locator(".rw-tree-twisty").click()
+    expect(blocks[0]).to_have_attribute("aria-expanded", "true")
+    expect(blocks[1]).to_have_attribute("aria-expanded", "false")
+    blocks[1].locator(".rw-tree-twisty").click()
+    blocks[0].locator(".rw-tree-twisty").click()
+    expect(blocks[0]).to_have_attribute("aria-expanded", "false")
+    expect(blocks[1]).to_have_attribute("aria-expanded", "true")
+    assert kept(page, "open_groups") == ["a", "b", "block1"]
+
+
 def test_what_is_searched_for_is_kept_and_searched_for_again(tree):
     page = tree()
     search_for(page, "predictions")
@@ -534,6 +555,11 @@ def test_what_is_searched_for_is_kept_and_searched_for_again(tree):
     expect(again.get_by_label("Find a layer")).to_have_value("")
     assert len(seen(again)) == 4
     assert again.get_by_label("Find a layer").get_attribute("maxlength") == "200"
+    # Half an emoji is nothing that a kernel could be told.
+    again.get_by_label("Find a layer").evaluate(
+        "(field) => { field.value = 'a\\ud83d'; field.dispatchEvent(new Event('input')); }"
+    )
+    assert kept(again, "search") == "a�"
 
 
 def test_nothing_found_and_no_model_say_so(tree):

@@ -144,6 +144,9 @@ test("the view begins where a row does, as near as will do", () => {
   assert.equal(scrollToTile(32, 30, { top: 96, height: 100 }), 32);
   assert.equal(scrollToTile(64, 30, { top: 64, height: 30 }), 64);
   assert.equal(scrollToTile(96, 30, { top: 64, height: 31 }), 96);
+  // Higher than the view: gone to where nothing of it is seen.
+  assert.equal(scrollToTile(192, 94, { top: 0, height: 50 }), 192);
+  assert.equal(scrollToTile(40, 94, { top: 0, height: 50 }), 0);
 });
 
 test("columns are named by stage where that tells them apart", () => {
