@@ -346,6 +346,71 @@ def test_a_bookmark_keeps_the_second_photo(show_explorer):
     assert show == {"kind": "show", "photo": "rocket", "name": "<b>r.jpg</b>", "second": True}
 
 
+def test_the_kernel_hears_of_the_edits_before_it_looks_at_a_second_photo(show_explorer):
+    edits = [[{"kind": "mute", "layer": LAYER, "channels": [n]}] for n in (1, 2)]
+    entry = {"photo": "cat.png", "digest": "cat", "layer": LAYER, "channel": 2, "region": []}
+    entry |= {"note": "", "colours": {}, "edits": edits[0]}
+    second = {**entry, "edits": edits[1], "compare": "r.jpg", "compare_digest": "rocket"}
+    page = show_explorer(bookmarks=[entry, second])
+    wait_shown(page, LAYER, 2)
+    heard = page.evaluate(
+        """() => {
+          const { shown, why } = stub.models;
+          const heard = [];
+          shown.send = (content) => heard.push([content.kind, why.saved.at(-1).edits]);
+          // One right after the other: what is set by the second may wait.
+          for (const button of document.querySelectorAll(".rw-bookmark-go")) button.click();
+          return heard;
+        }"""
+    )
+    assert heard == [["show", edits[1]]]
+
+
+def test_a_layer_is_not_pointed_at_by_a_finger_nor_by_a_pointer_that_has_left(show_explorer):
+    page = show_explorer()
+    wait_shown(page, LAYER, 2)
+    row = page.locator(f"[role=treeitem][data-name={LAYER}]")
+    waiting = row.evaluate(
+        """(row) => {
+          const { setTimeout, clearTimeout } = window;
+          const waiting = new Set();
+          window.setTimeout = (task) => waiting.add(task) && task;
+          window.clearTimeout = (task) => waiting.delete(task);
+          const point = (pointerType) => {
+            row.dispatchEvent(new PointerEvent("pointerover", { bubbles: true, pointerType }));
+            return waiting.size;
+          };
+          const leave = () => {
+            for (let node = row; node; node = node.parentElement)
+              node.dispatchEvent(new PointerEvent("pointerleave"));
+            return waiting.size;
+          };
+          const sizes = [point("mouse"), leave(), point("touch")];
+          Object.assign(window, { setTimeout, clearTimeout });
+          return sizes;
+        }"""
+    )
+    assert waiting == [1, 0, 0]
+
+
+def test_an_echo_takes_back_nothing_that_a_hand_has_set_since(show_explorer):
+    page = show_explorer(opened=True)
+    wait_shown(page, LAYER, 2)
+    kept = page.evaluate(
+        """() => {
+          const { shown, map, why } = stub.models;
+          const tabs = [...document.querySelectorAll(".rw-why [role=tab]")];
+          // The kernel repeats what it has heard: the first of each.
+          for (const n of [3, 4]) map.set("channel", n);
+          shown.update({ channel: 3 });
+          for (const n of [3, 4]) tabs[n].click();
+          why.update({ section: "residual" });
+          return [shown.get("channel"), map.get("channel"), why.get("section")];
+        }"""
+    )
+    assert kept == [4, 4, "channel"]
+
+
 def test_that_a_bookmark_was_kept_is_said_until_the_next_action(show_explorer):
     page = show_explorer()
     wait_shown(page, LAYER, 2)

@@ -562,6 +562,23 @@ def test_what_is_searched_for_is_kept_and_searched_for_again(tree):
     assert kept(again, "search") == "a�"
 
 
+def test_a_page_that_goes_says_the_last_of_what_was_set(tree):
+    page = tree()
+    said = page.get_by_label("Find a layer").evaluate(
+        """(field) => {
+          const said = () => stub.models.shown.saved.map(({ search }) => search);
+          for (const text of ["c", "co"]) {
+            field.value = text;
+            field.dispatchEvent(new Event("input"));
+          }
+          const before = said();
+          dispatchEvent(new Event("pagehide"));
+          return [before, said()];
+        }"""
+    )
+    assert said == [["c"], ["c", "co"]]
+
+
 def test_nothing_found_and_no_model_say_so(tree):
     page = tree()
     search_for(page, "<b>vgg</b>")
