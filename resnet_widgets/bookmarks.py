@@ -15,7 +15,9 @@ MOST = 200
 _LONGEST_NOTE = 2000
 _MOST_COLOURS = 16
 _MOST_EDITS = 64
-_LONGEST_EDITS = 32_000
+# Characters of JSON: of one, with all its texts and edits, and of all of them.
+_LONGEST = 64_000
+_LONGEST_TOGETHER = 4_000_000
 _FORMAT = "resnet_widgets bookmarks"
 _VERSION = 1
 
@@ -43,7 +45,8 @@ def check_bookmark(entry: Any) -> dict[str, Any]:
         A new `dict` with all of these keys, and � for half of an emoji in its texts.
 
     Raises:
-        ValueError: If it is something else, or has a key or a value that no bookmark has.
+        ValueError: If it is something else, is longer than 64 000 characters as JSON, or has a key
+            or a value that no bookmark has.
     """
     if not isinstance(entry, Mapping):
         raise ValueError(f"A bookmark must be a mapping. Received: {reprlib.repr(entry)}")
@@ -63,6 +66,10 @@ def check_bookmark(entry: Any) -> dict[str, Any]:
     made["region"] = _box(made["region"])
     made["colours"] = _colours(made["colours"])
     made["edits"] = _edits(made["edits"])
+    if (length := _length(made)) > _LONGEST:
+        raise ValueError(
+            f"A bookmark must have at most {_LONGEST} characters of JSON. Received: {length}"
+        )
     # Half of an emoji can be neither written to a file nor sent to the page.
     return sendable(made)
 
@@ -71,7 +78,8 @@ def check_bookmarks(entries: Any) -> list[dict[str, Any]]:
     """A list of bookmarks, each as `check_bookmark` returns it.
 
     Raises:
-        ValueError: If there are too many, or one of them is none; the message says which.
+        ValueError: If there are too many, they are longer than 4 million characters as JSON, or
+            one of them is none; the message says which.
     """
     if isinstance(entries, (str, bytes, Mapping)) or not isinstance(entries, Iterable):
         raise ValueError(f"Bookmarks must be a list. Received: {reprlib.repr(entries)}")
@@ -84,6 +92,11 @@ def check_bookmarks(entries: Any) -> list[dict[str, Any]]:
             made.append(check_bookmark(entry))
         except ValueError as error:
             raise ValueError(f"Bookmark {index}: {error}") from None
+    if (length := _length(made)) > _LONGEST_TOGETHER:
+        raise ValueError(
+            f"Bookmarks must have at most {_LONGEST_TOGETHER} characters of JSON together. "
+            f"Received: {length}"
+        )
     return made
 
 
@@ -155,12 +168,13 @@ def _edits(edits: Any) -> list[dict[str, Any]]:
     if not isinstance(edits, (list, tuple)) or len(edits) > _MOST_EDITS:
         _refuse("edits", f"a list of at most {_MOST_EDITS} edits", edits)
     try:
-        made = [edit_from_dict(edit).to_dict() for edit in edits]
+        return [edit_from_dict(edit).to_dict() for edit in edits]
     except (ValueError, OverflowError) as error:
         raise ValueError(f"`edits` must be edits as `Edit.to_dict` gives them: {error}") from None
-    if len(json.dumps(made)) > _LONGEST_EDITS:
-        _refuse("edits", f"edits of at most {_LONGEST_EDITS} characters of JSON", edits)
-    return made
+
+
+def _length(made: Any) -> int:
+    return len(json.dumps(made, ensure_ascii=False))
 
 
 def _refuse(key: str, expected: str, value: Any) -> None:

@@ -76,6 +76,8 @@ class Explainer:
     def ask(self, what: str, options: dict[str, Any], say: Say) -> Future[Answer]:
         """Answers one question, in the background; a newer one of its kind takes its place.
 
+        Every answer says in `edits` what it is of: the page may have others by then.
+
         Raises:
             ValueError: If there is nothing to ask about, or no such question.
         """
@@ -83,11 +85,13 @@ class Explainer:
             raise ValueError(f"`what` must be one of {sorted(_ANSWERS)}. Received: {what!r}")
         cache, image, picture = self._looked_at()
         labelled = self.labelled
+        edits = [edit.to_dict() for edit in getattr(image, "edits", ())]
 
         def run(task: Task) -> Answer:
             blocks = functools.partial(self._blocks_of, cache, image)
             asked = _Asked(cache, image, picture, blocks, labelled, options, task, say)
-            return _ANSWERS[what](asked)
+            data, buffers = _ANSWERS[what](asked)
+            return {**data, "edits": edits}, buffers
 
         slow = what in _SLOW or options.get("method") == "score-cam"
         worker, other = (self._slow, self._quick) if slow else (self._quick, self._slow)
@@ -212,15 +216,13 @@ def _rank_of(score: ClassScore) -> float:
 
 
 def _rank(asked: _Asked) -> Answer:
-    from .explain import EditedRun, rank_channels
+    from .explain import rank_channels
 
-    image = asked.image
-    found = rank_channels(asked.cache, image, asked.layer, asked.target, progress=asked.progress)
+    found = rank_channels(
+        asked.cache, asked.image, asked.layer, asked.target, progress=asked.progress
+    )
     rows = found.ranked()[:_LISTED]
-    edits = image.edits if isinstance(image, EditedRun) else ()
     data = {
-        # The page may have others by now.
-        "edits": [edit.to_dict() for edit in edits],
         "layer": found.layer,
         "target": found.target,
         "label": asked.label(found.target),

@@ -102,7 +102,7 @@ class Explorer(ExplorerState):
         image: The photo. Set anything `load_image` takes; read an `InputImage` (or `None`).
         layer: Path of the layer shown; `""` until there is a photo.
         channel: Index of the channel shown. It stays when another layer is chosen; where that has
-            fewer channels it becomes the strongest of them, once that is known (`wait`).
+            fewer channels it is the last, and the strongest of them once that is known (`wait`).
         cursor: The cell pointed at, `[x0, y0, x1, y1]` from 0 to 1 in the photo, or `[]`.
         pixel: The pixel of the model's input pointed at, `[x, y]`, or `[]`. The cells that see it
             are outlined in all maps.
@@ -239,7 +239,8 @@ class Explorer(ExplorerState):
         Raises:
             ValueError: If there is no photo to wait for.
             RuntimeError: If the model could not be loaded, or a photo not be shown, or somebody
-                cancelled it; the reason is its cause.
+                cancelled it; the reason is its cause. Or if it is called by an observer for which
+                the explorer itself would have to wait.
             TimeoutError: If it takes longer.
         """
         self._looking.wait(timeout)
@@ -340,7 +341,14 @@ class Explorer(ExplorerState):
         if self.image is None:
             self.channel = clamp_index(self.channel, count)
         elif count is not None and self.channel >= count:
+            # Unsaid: a page goes to the strongest by itself when it has the frame.
+            self.mirror(channel=count - 1)
             self._looking.go_strongest()
+
+    @traitlets.validate("channel")
+    def _clamp_channel(self, proposal: dict[str, Any]) -> int:
+        self._looking.stop_choosing()
+        return super()._clamp_channel(proposal)
 
     # -- what the user asks for --------------------------------------------------------------------
 
@@ -444,6 +452,7 @@ class Explorer(ExplorerState):
         """
         entry = self.bookmarks[bookmark] if isinstance(bookmark, int) else bookmark
         entry = bookmarks.check_bookmark(entry)
+        self.error = ""
         known = {name: value for name, value in entry["colours"].items() if name in COLOURS}
         self.map.update(**known)
         self.update(layer=entry["layer"], channel=entry["channel"], region=entry["region"])

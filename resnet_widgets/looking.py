@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import math
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
@@ -26,6 +27,24 @@ from .widgets._base import message_of, traits_lock
 
 if TYPE_CHECKING:
     from .engine.activations import ActivationCache
+
+
+class _NotHereError(ValueError):
+    """A photo of a bookmark is not here, and maybe the other one, of which was said so before."""
+
+    def __init__(self, name: str, trait: str, former: BaseException | None) -> None:
+        self.trait = trait
+        if trait == "compare":
+            self.own = (
+                f"The second photo {name!r} of this bookmark is not here. Open it under Compare."
+            )
+        else:
+            self.own = (
+                f"The photo {name!r} of this bookmark is not here; layer and channel are shown for "
+                "the present one. Open the photo, then go back to the bookmark."
+            )
+        others = [former.own] if isinstance(former, _NotHereError) and former.trait != trait else []
+        super().__init__(" ".join([*others, self.own]))
 
 
 class Looking:
@@ -60,6 +79,8 @@ class Looking:
         self._traced = False
         # Jobs by their kind, the newest of each, in the order in which they were asked for.
         self._newest: dict[str, Future] = {}
+        # A condition gives the lock away while it is waited for, also that of a caller.
+        self._ended = threading.Condition(traits_lock)
         # What the predictions are of: a photo, edits, and the generation of the weights.
         self._seen: tuple[Any, list[Any], int] | None = None
         self._compared: Any = None
@@ -88,18 +109,24 @@ class Looking:
         self._submit(self._follow_weights, "weights")
 
     def go_strongest(self) -> None:
-        """Shows the strongest channel of the layer, unless another was chosen when it is known."""
-        image, before = self.asked(), (self._shown.layer, self._shown.channel)
+        """Shows the strongest channel of the layer, unless one is chosen before it is known."""
+        image, layer = self.asked(), self._shown.layer
 
         def choose(task: Task) -> None:
             assert self._shown.cache is not None
-            channel = strongest(self._shown.cache.activation(image, before[0]))
+            channel = strongest(self._shown.cache.activation(image, layer))
             with traits_lock:
                 task.check()
-                if (self._shown.layer, self._shown.channel) == before:
+                # Before the rest, whose observers may wait for what is chosen.
+                self._newest.pop("channel", None)
+                if self._shown.layer == layer:
                     self._shown.channel = channel
 
         self._submit(choose, "channel")
+
+    def stop_choosing(self) -> None:
+        """Leaves the channel as it is: somebody has chosen one."""
+        self._jobs.worker.cancel("channel")
 
     def pick(self, picker: ImagePicker, trait: str, name: str, data: bytes | None) -> None:
         """Opens what was picked in the page, a file or a sample, and sets `trait` to it."""
@@ -133,6 +160,8 @@ class Looking:
 
     def find(self, digest: str, name: str, trait: str = "image") -> None:
         """Shows a photo that was shown before, or a sample; says so if it is neither."""
+        if trait == "image":
+            self._shown.error = ""
         photo = photo_of(digest)
         kept = self._photos.get(digest)
         if trait == "image" and kept is not None and isinstance(kept.image, EditedRun):
@@ -144,7 +173,7 @@ class Looking:
         if kept is None:
             self._submit(lambda task: self._find_sample(task, photo, name, trait), f"find {trait}")
         else:
-            self._shown.update(**{trait: kept.image})
+            self._show_found(trait, kept.image)
 
     def asked(self) -> Any:
         """The photo that was set last, with its edits, for `cache.activation` and the like."""
@@ -156,12 +185,19 @@ class Looking:
         # Outside the lock: the cache has one of its own.
         is_seen = self._is_seen()
         with traits_lock:
-            chosen = self._newest.get("channel")
-            is_chosen = chosen is None or chosen.done()
-            return is_seen and is_chosen and self._compared is self._shown.compare
+            return is_seen and self._compared is self._shown.compare
+
+    def _is_settled(self) -> bool:
+        """Whether it is, and the channel, which is a good one all the time, will not change."""
+        with traits_lock:
+            choice = self._newest.get("channel")
+        return (choice is None or choice.done()) and self.is_done()
 
     def wait(self, timeout: float) -> None:
-        """Waits until `is_done`, or until it is known that it will not be; see `Explorer.wait`."""
+        """Waits until all is there, or until it is known that it will not be.
+
+        See `Explorer.wait`. An observer may wait, too: meanwhile others have the lock it holds.
+        """
         shown, end = self._shown, time.monotonic() + timeout
         if shown.image is None:
             raise ValueError(
@@ -170,25 +206,31 @@ class Looking:
             )
         if shown.cache is not None and not self.is_done():
             self.follow_weights()
-        while not self.is_done():
+        while not self._is_settled():
+            if self._jobs.worker.is_here():
+                raise RuntimeError(
+                    "An observer that is called by the thread which computes cannot wait for what "
+                    "that will compute later. Wait in a thread of your own."
+                )
             with traits_lock:
                 newest = dict(self._newest)
             failures: dict[str, BaseException] = {}
             for kind, job in newest.items():
+                with self._ended:
+                    if not self._ended.wait_for(job.done, max(0, end - time.monotonic())):
+                        raise TimeoutError(
+                            f"Not there after {timeout:g} s: {shown.status or 'still computing'}. "
+                            "Wait longer with a larger `timeout`."
+                        )
                 try:
-                    error = job.exception(max(0, end - time.monotonic()))
+                    error = job.exception()
                 except CancelledError as cancelled:
                     error = cancelled
-                except TimeoutError:
-                    raise TimeoutError(
-                        f"Not there after {timeout:g} s: {shown.status or 'still computing'}. "
-                        "Wait longer with a larger `timeout`."
-                    ) from None
                 if error is not None:
                     failures[kind] = error
             with traits_lock:
                 is_over = newest == self._newest
-            if is_over and not self.is_done():
+            if is_over and not self._is_settled():
                 raise self._failure(failures)
 
     def _failure(self, failures: dict[str, BaseException]) -> RuntimeError:
@@ -231,7 +273,12 @@ class Looking:
             future = self._jobs.submit(function, kind)
             self._newest.pop(kind, None)
             self._newest[kind] = future
+        future.add_done_callback(self._tell)
         return future
+
+    def _tell(self, _future: Future) -> None:
+        with self._ended:
+            self._ended.notify_all()
 
     def _key(self, image: InputImage | None) -> str:
         """The key of a photo as the model sees it; `""` for none."""
@@ -255,16 +302,17 @@ class Looking:
             if image.digest == digest:
                 with traits_lock:
                     task.check()
-                    self._shown.update(**{trait: image})
+                    self._show_found(trait, image)
                 return
-        if trait == "compare":
-            raise ValueError(
-                f"The second photo {name!r} of this bookmark is not here. Open it under Compare."
-            )
-        raise ValueError(
-            f"The photo {name!r} of this bookmark is not here; layer and channel are shown for the "
-            "present one. Open the photo, then go back to the bookmark."
-        )
+        former = self._shown.last_error if self._shown.error else None
+        raise _NotHereError(name, trait, former)
+
+    def _show_found(self, trait: str, image: Any) -> None:
+        """Shows one photo of a bookmark; what is said of the other stays."""
+        with traits_lock:
+            said = self._shown.error
+            self._shown.update(**{trait: image})
+            self._shown.error = said
 
     def _open(self, task: Task) -> None:
         """Loads TensorFlow and the model, then looks at the photo."""

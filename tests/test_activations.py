@@ -13,6 +13,7 @@ import pytest
 from resnet_widgets.engine.activations import ActivationCache, CacheInfo
 from resnet_widgets.engine.images import load_image
 from resnet_widgets.engine.memory import default_max_bytes
+from resnet_widgets.engine.model_input import raw_input
 
 RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)
@@ -347,14 +348,34 @@ def test_sizes_are_free_within_reason(shape):
     cache = ActivationCache(keras.Sequential([keras.Input((None, None, 3)), free]))
     huge = np.broadcast_to(np.uint8(1), shape)
     tracemalloc.start()
-    with pytest.raises(ValueError, match=rf"at most 4194304 pixels.*Received: .*{shape[-3]}"):
-        cache.activation(huge, "conv1_conv", preprocess=False)
-    # As a photo it becomes the size that the model is shown with, or is no photo at all.
-    if math.prod(shape[:2]) > 50_000_000:
-        with pytest.raises(ValueError, match=r"at most 50 million pixels.*Received"):
-            cache.activation(huge, "conv1_conv")
-    assert tracemalloc.get_traced_memory()[1] < 10e6
-    tracemalloc.stop()
+    try:
+        with pytest.raises(ValueError, match=rf"at most 4194304 pixels.*Received: .*{shape[-3]}"):
+            cache.activation(huge, "conv1_conv", preprocess=False)
+        # As a photo it becomes the size that the model is shown with, or is no photo at all.
+        if math.prod(shape[:2]) > 50_000_000:
+            with pytest.raises(ValueError, match=r"at most 50 million pixels.*Received"):
+                cache.activation(huge, "conv1_conv")
+        assert tracemalloc.get_traced_memory()[1] < 10e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("model_shape", "shape", "is_refused"),
+    [
+        ((224, None, 3), (224, 2**22, 3), True),
+        ((None, 2**11, 3), (2**11 + 1, 2**11, 3), True),
+        ((None, None, None), (2**11, 2**11, 3), False),
+        ((2**11 + 1, 2**11, None), (2**11 + 1, 2**11, 3), False),
+    ],
+)
+def test_what_is_counted_are_the_pixels(model_shape, shape, is_refused):
+    huge = np.broadcast_to(np.uint8(1), shape)
+    if is_refused:
+        with pytest.raises(ValueError, match="at most 4194304 pixels"):
+            raw_input(huge, model_shape)
+    else:
+        assert raw_input(huge, model_shape).tensor().shape == (1, *shape)
 
 
 def test_a_photo_for_a_model_of_free_size_is_made_small():

@@ -88,13 +88,29 @@ def test_what_comes_out_is_not_what_went_in():
         {"edits": [{"kind": "boil"}]},
         {"edits": [{**ENTRY["edits"][0], "channels": []}]},
         {"edits": [ENTRY["edits"][0]] * 65},
-        {"edits": [{**ENTRY["edits"][0], "channels": list(range(8000))}]},
     ],
 )
 def test_what_is_wrong_is_named(wrong):
     [key] = wrong
     with pytest.raises(ValueError, match=rf"^`{key}` must be .*Received: "):
         check_bookmark({**ENTRY, **wrong})
+
+
+def test_edits_in_a_layer_of_a_long_name_are_kept():
+    path = "ü" * 10_000
+    edits = [{"kind": "mute", "layer": path, "channels": [channel]} for channel in range(4)]
+    assert check_bookmark({"layer": path, "edits": edits})["edits"] == edits
+
+
+def test_all_that_is_in_a_bookmark_has_one_limit_and_that_of_all_bookmarks_another():
+    text = "x" * 10_000
+    texts = dict.fromkeys(("photo", "digest", "compare", "compare_digest", "layer"), text)
+    long = {**texts, "edits": [{"kind": "mute", "layer": text, "channels": [1]}]}
+    with pytest.raises(ValueError, match=r"^A bookmark must .* 64000 .*JSON. Received: \d{5}$"):
+        check_bookmark({**long, "edits": [{**long["edits"][0], "channels": list(range(2000))}]})
+    assert len(check_bookmarks([long] * 60)) == 60
+    with pytest.raises(ValueError, match=r"^Bookmarks must .* 4000000 .*JSON.* Received: \d{7}$"):
+        check_bookmarks([long] * 70)
 
 
 @pytest.mark.parametrize("entry", [None, "conv1", ["layer"], 3])

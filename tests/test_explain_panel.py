@@ -8,6 +8,7 @@ import pytest
 from stub_comm import StubComm
 
 import resnet_widgets as rw
+from resnet_widgets import explaining
 from resnet_widgets.explain import Mute, Scale
 from resnet_widgets.explaining import cropped
 
@@ -250,6 +251,21 @@ def test_every_question_has_an_answer(page, what):
         assert buffers[0].startswith(b"\xff\xd8")
 
 
+def test_every_answer_says_the_edits_that_it_is_of(page):
+    edit = Mute("conv1_relu", 1)
+    page.comm.page_sets(edits=[edit.to_dict()])
+    questions = {**QUESTIONS, "dream": {"layer": "conv1_relu", "steps": 1}, "reading": {}}
+    assert set(questions) == set(explaining._ANSWERS)
+    for number, (what, options) in enumerate(questions.items()):
+        page.ask(what, number, **options)
+    # The page has others by the time that the answers come.
+    page.comm.page_sets(edits=[])
+    for number in range(len(questions)):
+        assert page.wait("answer", number)[0]["data"]["edits"] == [edit.to_dict()]
+    page.ask("classes", 99)
+    assert page.wait("answer", 99)[0]["data"]["edits"] == []
+
+
 def test_where_there_is_no_convolution_those_of_the_block_are_offered(page):
     page.ask("channel", layer="conv3_block1_out", channel=0)
     choices = page.wait("answer", 1)[0]["data"]["choices"]
@@ -261,7 +277,7 @@ def test_where_there_is_no_convolution_those_of_the_block_are_offered(page):
 def test_blocks_are_read_with_labelled_photos(page):
     explorer, why = page.explorer, page.explorer.why
     page.ask("reading", number=1)
-    assert page.wait("answer", 1)[0]["data"] == {"blocks": []}
+    assert page.wait("answer", 1)[0]["data"]["blocks"] == []
     rng = np.random.default_rng(3)
     photos = {
         label: [np.clip(rng.normal(colour, 20, (32, 32, 3)), 0, 255).astype(np.uint8)] * 2

@@ -16,6 +16,7 @@ from resnet_widgets.engine.regions import region_channels, strongest
 from resnet_widgets.explain import Mute, Scale
 
 make, model = test_explorer.make, test_explorer.model
+SOON = 5  # seconds; reached only by what waits for itself
 
 
 @pytest.fixture
@@ -31,6 +32,13 @@ def hold():
 
     yield hold
     go_on.set()
+
+
+def sure_of_class_0():
+    model = network()
+    head = model.layers[-1]
+    head.set_weights([head.kernel, np.array([99, 0, 0, 0])])
+    return model
 
 
 def answers(explorer, image=PHOTO):
@@ -84,6 +92,28 @@ def test_edits_of_a_bookmark_are_shown_where_its_photo_is_not_here(make, hold):
     explorer.wait(LONG)
     assert explorer.photo == explorer.cache.key(explorer.cache.run(PHOTO, edits))
     until(explorer, "error", lambda error: "'far.jpg'" in error and "not here" in error)
+
+
+@pytest.mark.parametrize("is_here", [True, False])
+def test_both_photos_of_a_bookmark_are_said_to_be_missing(make, hold, is_here):
+    explorer = done(make())
+    name = explorer.picker.samples[0]
+    digest = rw.load_image(looking_path(explorer, name), (32, 32)).digest
+    first = {"photo": name, "digest": digest} if is_here else {"photo": "a.jpg", "digest": "00"}
+    second = {"compare": "b.jpg", "compare_digest": "11"}
+    for _ in range(2):
+        go_on = hold(explorer)
+        explorer.replay({"layer": "conv1_relu", **first, **second})
+        go_on.set()
+        until(explorer, "error", lambda error: error.count("second photo 'b.jpg'") == 1)
+        if is_here:
+            until(explorer, "photo", lambda photo: photo == digest)
+        else:
+            until(explorer, "error", lambda error: error.count("The photo 'a.jpg'") == 1)
+        assert explorer.error.count("b.jpg") == 1
+        go_on.clear()
+    explorer.replay({"layer": "conv1_relu", "digest": explorer.photo})
+    assert explorer.error == ""
 
 
 class TestPhotosThatAreKept:
@@ -179,6 +209,65 @@ class TestTheNewestRequestWins:
         assert explorer.picker.busy
         go_on.set()
         until(explorer.picker, "busy", lambda busy: not busy)
+
+
+class TestAChannelThatALayerDoesNotHave:
+    """The explorer shows channel 5, and then a layer of four."""
+
+    def test_is_never_shown(self, make, hold):
+        explorer = done(make())
+        explorer.channel, explorer.map.blend = 5, 0.5
+        go_on, comm = hold(explorer), StubComm(explorer)
+        comm.page_sets(layer="predictions", cursor=[0, 0, 0.5, 0.5])
+        assert (explorer.channel, explorer.slider.value) == (3, 3)
+        # It goes to the strongest by itself, and may have moved on with what it has said.
+        assert not {"channel", "cursor"} & set(comm.page_has())
+        explorer._handle_custom_msg({"kind": "cancel"}, [])
+        go_on.set()
+        assert explorer.wait(LONG).channel == 3
+        figure_of(explorer)
+
+    @pytest.mark.parametrize("channel", range(4))
+    def test_gives_way_to_one_that_is_chosen_meanwhile(self, make, hold, channel):
+        explorer = done(make())
+        explorer.channel = 5
+        go_on, comm = hold(explorer), StubComm(explorer)
+        comm.page_sets(layer="predictions")
+        comm.page_sets(channel=channel)
+        go_on.set()
+        assert explorer.wait(LONG).channel == channel
+
+    @pytest.mark.parametrize("name", ["layer", "channel"])
+    def test_keeps_nobody_waiting_who_hears_of_the_other(self, make, name):
+        explorer, heard = done(make(model=sure_of_class_0())), []
+        explorer.channel = 5
+        explorer.observe(lambda change: heard.append(explorer.wait(SOON).channel), name)
+        StubComm(explorer).page_sets(layer="predictions")
+        assert explorer.wait(LONG).channel == heard[-1] == 0
+        assert not explorer.error
+
+
+def test_a_photo_can_be_waited_for_by_who_hears_the_page(make, hold):
+    explorer, heard = done(make()), []
+    go_on = hold(explorer)
+    explorer.image = OTHER
+    listen = lambda change: (go_on.set(), heard.append(explorer.wait(SOON).predictions))  # noqa: E731
+    explorer.observe(listen, "layer")
+    StubComm(explorer).page_sets(layer="conv1_relu")
+    assert heard == [answers(explorer, OTHER)]
+
+
+def test_what_comes_later_cannot_be_waited_for_where_it_would_be_computed(make, hold):
+    explorer = done(make(model=sure_of_class_0()))
+    explorer.channel = 5
+    go_on = hold(explorer)
+    explorer.image = OTHER
+    explorer.layer = "predictions"
+    explorer.observe(lambda change: explorer.wait(SOON), "channel")
+    go_on.set()
+    until(explorer, "error", lambda error: "observer" in error)
+    explorer.unobserve_all("channel")
+    assert explorer.wait(LONG).predictions == answers(explorer, OTHER)
 
 
 def looking_path(explorer, name):

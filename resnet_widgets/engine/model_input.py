@@ -86,8 +86,7 @@ def raw_input(image: Any, input_shape: tuple[int | None, ...]) -> ModelInput:
             "With `preprocess=False`, `image` must be an array that is already what the model "
             f"eats: ({expected}), or a batch of such. Received: an array of shape {array.shape}"
         )
-    free = [have for want, have in zip(input_shape, array.shape[-3:], strict=True) if want is None]
-    if math.prod(free) > MOST_PIXELS:
+    if None in input_shape[:2] and math.prod(array.shape[-3:-1]) > MOST_PIXELS:
         raise ValueError(
             f"`image` should have at most {MOST_PIXELS} pixels (2048 × 2048) for a model that "
             "takes any size: its activations would be gigabytes. Crop or shrink it. "

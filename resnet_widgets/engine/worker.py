@@ -119,6 +119,10 @@ class Worker:
         for future in dropped:
             future.cancel()
 
+    def is_here(self) -> bool:
+        """Whether it is called by the thread that does the work."""
+        return threading.current_thread() is self._thread
+
     def _drop(self, matches: Callable[[Task], bool]) -> list[Future]:
         """Takes matching requests out of the line; returns their futures, to cancel unlocked."""
         if self._running and matches(self._running):

@@ -75,6 +75,7 @@ class Widget(anywidget.AnyWidget):
 
     error = traitlets.Unicode("").tag(sync=True)
     last_error: BaseException | None = None
+    _property_lock: dict[str, Any]
 
     def __init__(self, **kwargs: Any) -> None:
         known = sorted(n for n in self.traits(sync=True) if not n.startswith("_"))
@@ -168,10 +169,14 @@ class Widget(anywidget.AnyWidget):
         A page that was cut off takes over all that the kernel has: what was older here would win
         over what a person chose. A value that does not fit yet is left out.
         """
-        with traits_lock, self._lock_property(**traits):
-            for name, value in traits.items():
-                with contextlib.suppress(ValueError, traitlets.TraitError):
-                    self.set_trait(name, value)
+        with traits_lock:
+            # What else the page has just set is not to be sent back either.
+            locked = self._property_lock
+            with self._lock_property(**{**locked, **traits}):
+                for name, value in traits.items():
+                    with contextlib.suppress(ValueError, traitlets.TraitError):
+                        self.set_trait(name, value)
+            self._property_lock = locked
 
     def report(self, error: BaseException) -> None:
         """Shows `error` in the widget and keeps it on `last_error`."""
