@@ -229,7 +229,7 @@ class TestAChannelThatALayerDoesNotHave:
 
     @pytest.mark.parametrize("channel", range(4))
     def test_gives_way_to_one_that_is_chosen_meanwhile(self, make, hold, channel):
-        explorer = done(make())
+        explorer = done(make(model=sure_of_class_0()))
         explorer.channel = 5
         go_on, comm = hold(explorer), StubComm(explorer)
         comm.page_sets(layer="predictions")
