@@ -30,6 +30,7 @@ SHAPES = {
     "predictions": (5,),
 }
 FRAMES = {name: RNG.random(shape, np.float32) for name, shape in SHAPES.items()}
+FRAMES["conv1_relu"][..., 3] = 0
 OF_ROCKET = {name: RNG.random(shape, np.float32) for name, shape in SHAPES.items()}
 FIELDS = {"conv2_block1_out": {"size": [10, 10], "stride": [4, 4], "start": [-3, -3]}}
 ROWS = [
@@ -146,6 +147,17 @@ def test_a_channel_that_the_new_layer_lacks_becomes_its_strongest(show_explorer)
     wait_shown(page, "conv1_relu", strongest)
     assert trait(page, "channel") == strongest
     expect(page.locator(".rw-jumps-here")).to_have_text(f"conv1_relu · ch {strongest}")
+
+
+def test_a_channel_without_a_histogram_moves_nothing(show_explorer):
+    page = show_explorer(width=860, layer="conv1_relu", channel=0)
+    wait_shown(page, "conv1_relu", 0)
+    slider = page.locator(".rw-explorer-main > .rw-slider")
+    before = slider.bounding_box()
+    update(page, channel=3)
+    wait_shown(page, "conv1_relu", 3)
+    expect(page.locator(".rw-explorer .rw-values .rw-histogram").first).to_be_hidden()
+    assert slider.bounding_box() == before
 
 
 def test_a_layer_pointed_at_is_fetched_before_the_click(show_explorer):
