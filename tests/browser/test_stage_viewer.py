@@ -143,6 +143,16 @@ def test_a_slider_moves_its_own_column_only(show_stages):
     assert page.evaluate("stub.keys") == []
 
 
+def test_what_a_channel_is_is_said_once(show_stages):
+    page = show_stages()
+    notes = page.locator(".rw-stage .rw-track-note")
+    notes.first.wait_for(state="attached")
+    # The map says it, and in a column there is no room above the bars.
+    assert set(notes.evaluate_all("all => all.map((el) => getComputedStyle(el).display)")) == {
+        "none"
+    }
+
+
 def test_channels_set_from_python_move_the_sliders(show_stages):
     page = show_stages()
     page.evaluate("stub.models.shown.update({ channels: [0, 0, 0, 9] })")
