@@ -123,6 +123,8 @@ class Explorer(ExplorerState):
     """
 
     _esm = module("../explorer.js")
+    # Whether the channel was made to fit the layer, and the page not told.
+    _is_channel_unsaid = False
 
     def __init__(
         self,
@@ -343,12 +345,28 @@ class Explorer(ExplorerState):
         elif count is not None and self.channel >= count:
             # Unsaid: a page goes to the strongest by itself when it has the frame.
             self.mirror(channel=count - 1)
+            self._is_channel_unsaid = True
             self._looking.go_strongest()
+        else:
+            self._say_channel()
 
     @traitlets.validate("channel")
     def _clamp_channel(self, proposal: dict[str, Any]) -> int:
         self._looking.stop_choosing()
-        return super()._clamp_channel(proposal)
+        channel = super()._clamp_channel(proposal)
+        if channel == self.channel:
+            self._say_channel()
+        return channel
+
+    @traitlets.observe("channel")
+    def _channel_is_said(self, _change: Any) -> None:
+        self._is_channel_unsaid = False
+
+    def _say_channel(self) -> None:
+        """Tells the page of a channel that it left alone, and that is to stay after all."""
+        if self._is_channel_unsaid:
+            self._is_channel_unsaid = False
+            self.send_state("channel")
 
     # -- what the user asks for --------------------------------------------------------------------
 

@@ -237,6 +237,25 @@ class TestAChannelThatALayerDoesNotHave:
         go_on.set()
         assert explorer.wait(LONG).channel == channel
 
+    def test_is_made_known_where_a_layer_follows_that_has_it(self, make, hold):
+        explorer = done(make())
+        explorer.channel = 5
+        go_on, comm = hold(explorer), StubComm(explorer)
+        comm.page_sets(layer="predictions")
+        assert "channel" not in comm.page_has()
+        explorer.layer = "conv1_relu"
+        assert comm.page_has()["channel"] == explorer.channel == 3
+        go_on.set()
+
+    def test_is_made_known_where_it_is_chosen(self, make, hold):
+        explorer = done(make())
+        explorer.channel = 5
+        go_on, comm = hold(explorer), StubComm(explorer)
+        comm.page_sets(layer="predictions")
+        explorer.channel = 3
+        assert comm.page_has()["channel"] == 3
+        go_on.set()
+
     @pytest.mark.parametrize("name", ["layer", "channel"])
     def test_keeps_nobody_waiting_who_hears_of_the_other(self, make, name):
         explorer, heard = done(make(model=sure_of_class_0())), []
