@@ -13,7 +13,7 @@ import random
 import sys
 import time
 
-from in_lab import Traffic, browser_of, opened
+from in_lab import REST, Traffic, browser_of, opened
 from measure import Row, Times, setting, short, table
 
 from explorer_page import ExplorerPage  # isort: skip  # found by in_lab
@@ -31,8 +31,6 @@ LAYER = "conv2_block3_out"
 # 64 channels of 112 × 112; 256 channels; 2048, where cells at the edge do not see all of the photo.
 GRID_LAYER, DRAG_LAYER, SMALL_LAYER = "conv1_relu", "conv2_block3_out", "conv5_block1_out"
 BUSY = "while True: pass"
-# Milliseconds that a hand's pointer is on a row before it clicks.
-REST = 200
 # One layer of each block but the one shown first, whose others the page fetches unasked.
 FIRST_LOOKS = [
     f"conv{stage}_block{block}_2_conv"

@@ -13,7 +13,7 @@ import argparse
 import importlib.util
 import sys
 
-from in_lab import Traffic, browser_of, opened
+from in_lab import REST, Traffic, browser_of, opened
 from measure import Row, Times, setting, table
 
 from lab_driver import Notebook  # isort: skip  # found by in_lab
@@ -25,8 +25,6 @@ CHOICES = [
     for stage, blocks in ((2, 3), (3, 4), (4, 6), (5, 3))
     for block in range(1, blocks + 1)
 ]
-# Milliseconds that a hand's pointer is on a row before it clicks.
-REST = 200
 RESTED = f"ours, in the tree, the pointer there for {REST} ms"
 PRELUDE = f"""
 import io

@@ -20,6 +20,9 @@ from lab_driver import Notebook, serving  # noqa: E402
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+# Milliseconds that a hand's pointer is on a row before it clicks.
+REST = 200
+
 # Counted inside the page: Playwright's own events would copy every frame to this process.
 COUNT = """
 window.traffic = { messages: 0, bytes: 0, pixels: 0, largest: 0 };

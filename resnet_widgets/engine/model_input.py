@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from .graph import LayerGraph, Piece
 
-# Where the model takes any size, an array may have as many: ResNet50 needs 1.7 GB for them.
+# Where the model takes any size, an array may have as many.
 MOST_PIXELS = 2048 * 2048
 
 
