@@ -577,6 +577,11 @@ def test_random_is_always_the_same_and_leaves_other_random_numbers_alone():
         > 20
     )
     assert describe(first).note == "random weights: activations are noise"
+    for name in ("conv1_conv", "conv3_block1_2_conv", "predictions"):
+        ours = np.asarray(first.get_layer(name).kernel)
+        theirs = np.asarray(keras.initializers.GlorotUniform(seed=0)(ours.shape))
+        np.testing.assert_allclose(ours.std(), theirs.std(), rtol=0.02)
+        np.testing.assert_allclose([ours.min(), ours.max()], [-theirs.max(), theirs.max()], 0.01)
 
 
 def test_a_thread_does_not_undo_the_seed_of_a_running_cell(monkeypatch):

@@ -176,6 +176,43 @@ def test_what_is_asked_on_the_way_does_not_wait_for_a_computation(ask):
     assert answer == {"peek": None, "cached": frozenset(), "generation": 1, "clear": None}[ask]
 
 
+def test_the_weights_are_looked_at_beside_the_computation(monkeypatch):
+    cache = ActivationCache(small_model())
+    computing = threading.Event()
+    compute = cache._runner._compute
+
+    def compute_and_tell(*arguments):
+        computing.set()
+        return compute(*arguments)
+
+    monkeypatch.setattr(cache._runner, "_compute", compute_and_tell)
+    monkeypatch.setattr(cache._weights, "changed", lambda: not computing.wait(30))
+    cache.activation(PHOTO, "predictions")
+    assert cache.info().nbytes, "it looked first, or all was forgotten"
+
+
+def test_an_error_of_the_look_is_an_error_of_the_question(monkeypatch):
+    def fail():
+        raise MemoryError("no room to look")
+
+    cache = ActivationCache(small_model())
+    monkeypatch.setattr(cache._weights, "changed", fail)
+    with pytest.raises(MemoryError, match="no room to look"):
+        cache.activation(PHOTO, "predictions")
+
+
+def test_weights_that_are_not_watched_are_new_after_clear():
+    model = small_model()
+    cache = ActivationCache(model, watch_weights=False)
+    before = cache.activation(PHOTO, "predictions")
+    model.layers[-1].bias.assign([3, 2, 1])
+    np.testing.assert_array_equal(cache.activation(PHOTO, "predictions"), before)
+    cache.clear()
+    assert cache.generation == 1
+    expected = model(PHOTO[None].astype(np.float32), training=False)[0]
+    np.testing.assert_allclose(cache.activation(PHOTO, "predictions"), expected, atol=1e-6)
+
+
 def test_what_was_begun_with_old_weights_is_not_kept(monkeypatch):
     model = small_model()
     cache = ActivationCache(model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import math
 import os
 import random
 import reprlib
@@ -196,13 +197,24 @@ def _load_mini() -> keras.Model:
 def _load_random() -> keras.Model:
     with _own_random_state():
         model = keras.applications.ResNet50(weights=None)
-    # Again, now with seeds: Keras' own way to seed a model, `set_random_seed`, is global.
-    for number, weight in enumerate(model.trainable_weights):
+    # Again, now with a seed: Keras' own way to seed a model, `set_random_seed`, is global. By
+    # numpy, which takes a third of the time that Keras' initializers take.
+    rng = np.random.default_rng(SEED)
+    for weight in model.trainable_weights:
         if len(weight.shape) > 1:
-            initializer = keras.initializers.GlorotUniform(seed=SEED + number)
-            weight.assign(initializer(weight.shape, dtype=weight.dtype))
+            weight.assign(_glorot_uniform(rng, weight.shape))
     _origins[model] = _Origin("ResNet50, random weights", "random weights: activations are noise")
     return model
+
+
+def _glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """float32 from -a to a, `a² = 6 / (fan in + fan out)` (Glorot and Bengio 2010), as Keras'."""
+    *window, taken, given = shape
+    limit = np.float32(math.sqrt(6 / (math.prod(window) * (taken + given))))
+    values = rng.random(shape, dtype=np.float32)
+    values *= 2 * limit
+    values -= limit
+    return values
 
 
 @contextmanager
