@@ -1,6 +1,6 @@
 """What does the cache cost, and what does it save? Ratios within one process, medians.
 
-    python benchmarks/bench_engine.py [--model random] [--side 224] [--runs 20]
+    python benchmarks/bench_engine.py [--model random] [--side 224] [--batch 1] [--runs 20]
 
 What is compared takes turns. With PyTorch and transformers installed (dependency group `bench`)
 their ResNet-50 with a hook on every module takes its turn as well.
@@ -27,14 +27,21 @@ from resnet_widgets.engine.images import InputImage
 MODELS = {"resnet101": "ResNet101", "resnet152": "ResNet152"}
 
 
-def photos(side: int, seed: int = 0) -> Iterator[InputImage]:
-    """Pictures never seen before, loaded: reading a file is not what is measured."""
-    rng = np.random.default_rng(seed)
+def photos(side: int, batch: int = 1) -> Iterator[InputImage | list[InputImage]]:
+    """Pictures never seen before, one by one or in batches, loaded: reading a file is not what is
+    measured."""
+    rng = np.random.default_rng(0)
     while True:
-        pixels = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
-        image = rw.load_image(pixels, (side, side))
-        image.array.sum()
-        yield image
+        pixels = rng.integers(0, 256, (batch, side, side, 3), dtype=np.uint8)
+        images = [rw.load_image(photo, (side, side)) for photo in pixels]
+        sum(image.array.sum() for image in images)
+        yield images if batch > 1 else images[0]
+
+
+def prepared(cache: rw.ActivationCache, photo: InputImage | list[InputImage]) -> np.ndarray:
+    """What the model eats."""
+    images = photo if isinstance(photo, list) else [photo]
+    return cache.about.preprocess(np.concatenate([image.array for image in images]))
 
 
 def build(name: str, side: int) -> keras.Model:
@@ -51,7 +58,7 @@ def usual_way(model: keras.Model, layer: str, x: np.ndarray) -> np.ndarray:
     return keras.Model(model.inputs[0], model.get_layer(layer).output).predict(x, verbose=0)
 
 
-def torch_forward(model: keras.Model, side: int) -> Callable[[], int] | None:
+def torch_forward(model: keras.Model, side: int, batch: int) -> Callable[[], int] | None:
     """PyTorch's network of the same size with a hook on every module; returns how many it kept."""
     depths = {"resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3), "resnet152": (3, 8, 36, 3)}
     if model.name not in depths:
@@ -61,8 +68,10 @@ def torch_forward(model: keras.Model, side: int) -> Callable[[], int] | None:
         from transformers import ResNetConfig, ResNetModel
     except ImportError:
         return None
-    twin = ResNetModel(ResNetConfig(depths=list(depths[model.name]))).eval()
-    pixels = torch.rand(1, 3, side, side)
+    on_gpu = torch.cuda.is_available()
+    device = "cuda" if on_gpu else "cpu"
+    twin = ResNetModel(ResNetConfig(depths=list(depths[model.name]))).eval().to(device)
+    pixels = torch.rand(batch, 3, side, side, device=device)
     kept: dict[str, object] = {}
     for name, module in twin.named_modules():
         module.register_forward_hook(lambda _m, _i, out, name=name: kept.update({name: out}))
@@ -71,14 +80,16 @@ def torch_forward(model: keras.Model, side: int) -> Callable[[], int] | None:
         kept.clear()
         with torch.inference_mode():
             twin(pixels)
+        if on_gpu:
+            torch.cuda.synchronize()
         return len(kept)
 
     return run
 
 
-def measure(model: keras.Model, side: int, runs: int) -> tuple[Times, list[str]]:
-    cache = rw.ActivationCache(model, max_bytes=2**31)
-    new = photos(side)
+def measure(model: keras.Model, side: int, runs: int, batch: int = 1) -> tuple[Times, list[str]]:
+    cache = rw.ActivationCache(model, max_bytes=batch * 2**31)
+    new = photos(side, batch)
     forward = tf.function(
         lambda x: model(x, training=False),
         input_signature=[tf.TensorSpec((None, side, side, 3))],
@@ -88,14 +99,13 @@ def measure(model: keras.Model, side: int, runs: int) -> tuple[Times, list[str]]
     everything = [layer.path for layer in cache.layers[1:]]
     activations = sorted(cache.graph.activations)
     insides = [layer.path for layer in cache.layers[1:] if not layer.is_cut]
-    torch = torch_forward(model, side)
+    torch = torch_forward(model, side, batch)
     times = Times()
 
     # Tracing is not what is compared; what is asked for twice is traced.
     seen = next(new)
     cold = milliseconds(lambda: cache.activation(seen, blocks[-2]))
-    prepared = tf.constant(cache.about.preprocess(seen.array))
-    np.asarray(forward(prepared))
+    np.asarray(forward(tf.constant(prepared(cache, seen))))
     for layers in 2 * (blocks, activations, everything):
         cache.activations(next(new), layers)
     for piece in cache.graph.pieces:
@@ -104,7 +114,7 @@ def measure(model: keras.Model, side: int, runs: int) -> tuple[Times, list[str]]
         torch()
 
     for _ in range(runs):
-        x = tf.constant(cache.about.preprocess(next(new).array))
+        x = tf.constant(prepared(cache, next(new)))
         times.note("forward", lambda x=x: np.asarray(forward(x)))
         for name, layers in (
             ("blocks", blocks),
@@ -124,8 +134,9 @@ def measure(model: keras.Model, side: int, runs: int) -> tuple[Times, list[str]]
     all_layers = tf.function(lambda x: all_outputs(x, training=False), autograph=False)
     kept_model = keras.Model(model.inputs[0], model.get_layer(insides[-1]).output)
     kept = tf.function(lambda x: kept_model(x, training=False), autograph=False)
-    x = cache.about.preprocess(seen.array)
+    x = prepared(cache, seen)
     kept(x), all_layers(x)
+    unwatched = rw.ActivationCache(model, max_bytes=batch * 2**31, watch_weights=False)
     rng = np.random.default_rng(1)
     for layer in rng.choice(insides, runs):
         cache.clear()
@@ -135,11 +146,15 @@ def measure(model: keras.Model, side: int, runs: int) -> tuple[Times, list[str]]
         times.note("all each time", lambda: [np.asarray(a) for a in all_layers(x)])
         times.note("another layer", lambda layer=layer: cache.activation(seen, layer))
         times.note("cached", lambda layer=layer: cache.activation(seen, layer))
+        unwatched.activation(seen, layer)
+        times.note("unwatched", lambda layer=layer: unwatched.activation(seen, layer))
+        unwatched.clear()
 
     seen_layers = cache.activations(seen, everything)
     expected = all_outputs.predict(x, verbose=0)
     pairs = [
-        (seen_layers[path], theirs[0]) for path, theirs in zip(everything, expected, strict=True)
+        (seen_layers[path], theirs if batch > 1 else theirs[0])
+        for path, theirs in zip(everything, expected, strict=True)
     ]
     equal = sum(np.array_equal(ours, theirs) for ours, theirs in pairs)
     # TensorFlow fuses a convolution with what follows it where nobody asks for what lies between.
@@ -173,6 +188,7 @@ def rows_of(times: Times, *, usual_size: bool = True) -> list[Row]:
         times.row("seen photo: all layers every time", "all each time", "usual way"),
         times.row("seen photo: another layer", "another layer", "usual way", another),
         times.row("seen photo: a layer in the cache", "cached", "usual way", cached),
+        times.row("… weights not watched for changes", "unwatched", "usual way", cached),
     ]
 
 
@@ -181,14 +197,17 @@ def main() -> int:
     parser.add_argument("--model", default="random",
                         help="what load_model takes, or resnet101, resnet152")  # fmt: skip
     parser.add_argument("--side", type=int, default=0, help="of the input, in pixels")
+    parser.add_argument("--batch", type=int, default=1, help="photos at once")
     parser.add_argument("--runs", type=int, default=20)
     arguments = parser.parse_args()
     side = arguments.side or (128 if arguments.model == "mini" else 224)
     model = build(arguments.model, side)
-    times, notes = measure(model, side, arguments.runs)
-    print(f"{model.name}, {side} × {side} pixels, medians of {arguments.runs} runs.", *notes)
+    batch = arguments.batch
+    times, notes = measure(model, side, arguments.runs, batch)
+    size = f"{side} × {side} pixels" + (f", {batch} photos at once" if batch > 1 else "")
+    print(f"{model.name}, {size}, medians of {arguments.runs} runs.", *notes)
     print(setting("torch", "transformers"), end="\n\n")
-    print(table(rows_of(times, usual_size=side <= 224 and model.name not in MODELS)))
+    print(table(rows_of(times, usual_size=side * batch <= 224 and model.name not in MODELS)))
     return 0
 
 

@@ -3,7 +3,8 @@
     python benchmarks/bench_start.py [--model random] [--runs 5]
 
 Each figure is from processes of their own, which take turns. A kernel has loaded IPython before
-the first cell runs, so that is not counted. The browser's part is in `bench_browser.py`.
+the first cell runs, and a photo is made by numpy, so neither is counted. The browser's part is in
+`bench_browser.py`.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ assert "tensorflow" not in sys.modules
 PLAIN = """
 import ipykernel.zmqshell
 import json, sys, time
+import numpy as np
 start = time.perf_counter()
-import tensorflow as tf, keras, numpy as np
+import tensorflow as tf, keras
 if sys.argv[1] == "mini":
     from resnet_widgets.engine.mini import load_mini
     model = load_mini()
