@@ -202,7 +202,7 @@ def test_edits_from_python_are_checked(page):
 
 
 QUESTIONS = {
-    "scores": {"target": 2},
+    "scores": {"target": 2, "layer": "conv3_block1_out"},
     "rank": {"layer": "conv3_block1_out", "target": -1},
     "cam": {"layer": "conv3_block1_out", "method": "grad-cam++", "target": 1},
     "pixels": {"method": "occlusion", "target": 1},
@@ -220,7 +220,7 @@ def test_every_question_has_an_answer(page, what):
     content, buffers = page.wait("answer", 1)
     data = content["data"]
     if what == "scores":
-        assert len(data["rows"]) == 4 and data["names"] == []
+        assert len(data["rows"]) == 4 and data["names"] == [] and data["channels"] == 6
     elif what == "rank":
         assert sorted(channel for channel, _ in data["rows"]) == list(range(6))
     elif what == "cam":

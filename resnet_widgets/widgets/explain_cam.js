@@ -1,5 +1,6 @@
 // A class activation map, and the channels it is the sum of.
 
+import { countOfChannels, tickRow } from "./explain_channels.js";
 import {
   aboutOf,
   evenly,
@@ -56,6 +57,8 @@ export function camSection(panel) {
     by,
   );
   const list = element("div", { class: "rw-why-list" });
+  const turn = element("button", { type: "button" });
+  turn.addEventListener("click", () => panel.open("knobs"));
   const node = element(
     "div",
     { class: "rw-why-columns" },
@@ -66,7 +69,7 @@ export function camSection(panel) {
       picture.node,
       sum,
     ),
-    element("div", {}, head, list),
+    element("div", {}, head, list, turn),
     lesson(
       "Where the layer you have chosen speaks for the class, and the channels that say so, each with its weight α and what it adds.",
       "Move “sum of” to 1 and let it grow: if few channels make the map, few ideas decide. A late layer says what, coarsely; an early one where, but hardly why.",
@@ -96,6 +99,8 @@ export function camSection(panel) {
   let cam = null;
   /** @type {Float32Array} */
   let sums = new Float32Array();
+  /** @type {ReturnType<typeof tickRow>[]} */
+  let shown = [];
   /** What the newest question is about. */
   let asked = "";
 
@@ -134,13 +139,21 @@ export function camSection(panel) {
     const chosen = ranked.findIndex(
       ([channel]) => channel === model.get("channel") && cam.layer === model.get("layer"),
     );
+    shown = rankedRows(rows, chosen, (index) => {
+      setTrait(model, "channel", ranked[index][0]);
+      showList();
+    }).map((row, index) => tickRow(panel, cam.layer, ranked[index][0], row));
     refill(
       list,
-      rankedRows(rows, chosen, (index) => {
-        setTrait(model, "channel", ranked[index][0]);
-        showList();
-      }),
+      shown.map(({ node }) => node),
     );
+  }
+
+  function showChosen() {
+    const count = panel.chosen.get()?.length ?? 0;
+    turn.hidden = count === 0;
+    turn.textContent = `Turn the knobs of ${countOfChannels(count)}`;
+    for (const { mark } of shown) mark();
   }
 
   async function computeNow() {
@@ -203,6 +216,8 @@ export function camSection(panel) {
       throw error;
     }
   }
+  panel.chosen.onChange(showChosen);
+  showChosen();
   method.addEventListener("change", panel.refresh);
   count.addEventListener("input", draw);
   by.addEventListener("change", showList);

@@ -15,18 +15,14 @@ export function channelSection(panel) {
   const cut = element("p");
   const title = element("b");
   const sum = element("p", { class: "rw-soft" });
-  const list = element("div", { class: "rw-why-list" });
+  const made = element("div", {}, element("div", { class: "rw-why-where" }, title), sum);
+  const list = element("div", { class: "rw-why-list rw-why-wide" });
   const node = element(
     "div",
     { class: "rw-why-columns" },
     element("div", {}, note, toggles, norm, cut),
-    element(
-      "div",
-      { class: "rw-why-tall" },
-      element("div", { class: "rw-why-where" }, title),
-      sum,
-      list,
-    ),
+    made,
+    list,
     lesson(
       "What batch norm and ReLU did to this channel, and the input channels it was made of, each with its map (1×1) or its kernel, and what it adds.",
       "Point at a cell to see what made that cell. The list, the rest and the bias together are the value before batch norm, exactly.",
@@ -38,11 +34,15 @@ export function channelSection(panel) {
     ),
   );
 
+  /** Without a convolution there is nothing but what is said, and that has the room. */
+  function clear() {
+    for (const part of [norm, cut, made, list]) part.hidden = true;
+  }
+
   /** The layers that could be shown instead, where this one is no convolution. */
   function showChoices(/** @type {string[]} */ paths) {
     note.textContent = "This layer is no convolution, nor right after one. Those of its block are:";
-    for (const part of [norm, cut, title, sum]) part.textContent = "";
-    list.replaceChildren();
+    clear();
     refill(
       toggles,
       paths.map((path) => {
@@ -54,6 +54,7 @@ export function channelSection(panel) {
   }
 
   function showSite(/** @type {any} */ data) {
+    for (const part of [norm, cut, made, list]) part.hidden = false;
     const layers = [
       ["conv", data.conv],
       ["batch norm", data.bn],
@@ -131,8 +132,8 @@ export function channelSection(panel) {
     } catch (error) {
       note.hidden = false;
       note.textContent = /** @type {Error} */ (error).message;
-      for (const part of [toggles, list]) part.replaceChildren();
-      for (const part of [norm, cut, title, sum]) part.textContent = "";
+      clear();
+      toggles.replaceChildren();
     }
   }
 

@@ -1,55 +1,62 @@
-// Edits as a page has them: a list of what is done to which channels of which layer.
+// Edits as a page has them: a list of what is done to which channels of which layer. Channels are
+// in order, as the kernel has them, so that one set is one list.
 
 /**
- * The edits after a channel was scaled: one number for a channel, however often it is moved, and
- * whether or not it was muted before.
+ * The edits after channels were scaled together: one number for a set, however often it is moved,
+ * and whether or not it was muted before.
  * @param {any[]} edits
  * @param {string} layer
- * @param {number} channel
+ * @param {number[]} channels
  * @param {number} factor
  */
-export function withScale(edits, layer, channel, factor) {
-  const rest = edits.filter((edit) => !isKnobOf(edit, layer, channel));
+export function withScale(edits, layer, channels, factor) {
+  const rest = edits.filter((edit) => !isKnobOf(edit, layer, channels));
   if (factor === 1) return rest;
-  return [...rest, { kind: "scale", layer, channels: [channel], factor }];
+  return [...rest, { kind: "scale", layer, channels, factor }];
 }
 
 /**
- * Whether an edit mutes or scales this channel and no other.
+ * Whether an edit mutes or scales these channels, all of them and no other.
  * @param {any} edit
  * @param {string} layer
- * @param {number} channel
+ * @param {number[]} channels
  */
-function isKnobOf({ kind, layer: of, channels }, layer, channel) {
+function isKnobOf({ kind, layer: of, channels: those }, layer, channels) {
   const isKnob = kind === "mute" || kind === "scale";
-  return isKnob && of === layer && channels.length === 1 && channels[0] === channel;
+  return isKnob && of === layer && JSON.stringify(those) === JSON.stringify(channels);
 }
 
 /**
- * What a channel is multiplied with: 0 where it is muted, else by its own scale.
+ * What channels are multiplied with: 0 where all of them are silent, else by a scale of just this
+ * set. What is done to some of them alone is not theirs together.
  * @param {any[]} edits
  * @param {string} layer
- * @param {number} channel
+ * @param {number[]} channels
  */
-export function factorOf(edits, layer, channel) {
-  const isSilent = edits.some(
-    ({ kind, layer: of, channels }) =>
-      of === layer &&
-      ((kind === "mute" && channels.includes(channel)) ||
-        (kind === "solo" && !channels.includes(channel))),
-  );
-  const own = edits.find((edit) => edit.kind === "scale" && isKnobOf(edit, layer, channel));
-  return isSilent ? 0 : (own?.factor ?? 1);
+export function factorOf(edits, layer, channels) {
+  const here = edits.filter((edit) => edit.layer === layer);
+  const isSilent = (/** @type {number} */ channel) =>
+    here.some(
+      ({ kind, channels: those }) =>
+        (kind === "mute" && those.includes(channel)) ||
+        (kind === "solo" && !those.includes(channel)),
+    );
+  const own = here.find((edit) => edit.kind === "scale" && isKnobOf(edit, layer, channels));
+  return channels.every(isSilent) ? 0 : (own?.factor ?? 1);
 }
 
 /**
- * The edits with one more, or without it if it is there already.
+ * The edits with one more, or without it if it is there already. A solo takes the place of another
+ * of its layer: two would leave only what is in both, mostly nothing.
  * @param {any[]} edits
  * @param {any} edit
  */
 export function toggled(edits, edit) {
   const rest = edits.filter((one) => !isSame(one, edit));
-  return rest.length < edits.length ? rest : [...edits, edit];
+  if (rest.length < edits.length) return rest;
+  const isReplaced = (/** @type {any} */ { kind, layer }) =>
+    edit.kind === "solo" && kind === "solo" && layer === edit.layer;
+  return [...edits.filter((one) => !isReplaced(one)), edit];
 }
 
 /** Whether two edits do the same. */

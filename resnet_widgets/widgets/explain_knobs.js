@@ -1,16 +1,10 @@
 // Prediction and knobs: what the network says, before and after its activations were changed.
 
-import { areSame, factorOf, isSame, toggled, withScale } from "./explain_edits.js";
-import {
-  formatChance,
-  formatLogit,
-  lesson,
-  oneAtATime,
-  photoOf,
-  rankedRows,
-  runButton,
-} from "./explain_parts.js";
-import { element, onChange, refill, setTrait, throttle } from "./shared.js";
+import { channelsField, countOfChannels } from "./explain_channels.js";
+import { factorOf, isSame, toggled, withScale } from "./explain_edits.js";
+import { formatChance, formatLogit, lesson, oneAtATime } from "./explain_parts.js";
+import { ranking } from "./explain_rank.js";
+import { change, element, onChange, refill, setTrait, throttle } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
@@ -58,14 +52,22 @@ const formatFactor = (/** @type {number} */ factor) =>
 
 /** @param {Panel} panel */
 export function knobsSection(panel) {
-  const { model, signal } = panel;
+  const { model, chosen, signal } = panel;
   const where = element("b");
+  const channels = channelsField(panel);
   const mute = element("button", { type: "button", text: "Mute" });
   const solo = element("button", { type: "button", text: "Solo" });
   const erase = element("button", { type: "button", text: "Erase region" });
   const factor = element("input", { type: "range", min: 0, max: 3, step: 0.1, value: 1 });
-  factor.setAttribute("aria-label", "Scale the channel");
   const factorText = element("output", { text: "× 1.0" });
+  const controls = element(
+    "div",
+    { class: "rw-why-controls" },
+    mute,
+    solo,
+    erase,
+    element("label", { class: "rw-why-factor" }, "scale", factor, factorText),
+  );
   const list = element("ol", { class: "rw-why-edits" });
   const none = element("p", { class: "rw-soft", text: "Nothing is changed." });
   const reset = element("button", { type: "button", text: "Undo all" });
@@ -87,36 +89,25 @@ export function knobsSection(panel) {
     body,
   );
   const other = classPicker(panel);
-  const ranking = element("div", { class: "rw-why-list", role: "group" });
-  ranking.setAttribute("aria-label", "Channels that matter most");
-  const rankedHow = element("p", { class: "rw-soft" });
-  const rank = runButton("Which channels matter most?", rankNow, () => panel.cancel("rank"));
+  const ranked = ranking(panel);
   const node = element(
     "div",
     { class: "rw-why-columns" },
     element("div", {}, table, other.node),
     element(
       "div",
-      { class: "rw-why-tall" },
+      {},
       element("div", { class: "rw-why-where" }, where),
-      element(
-        "div",
-        { class: "rw-why-controls" },
-        mute,
-        solo,
-        erase,
-        element("label", { class: "rw-why-factor" }, "scale", factor, factorText),
-      ),
+      channels.node,
+      element("div", { class: "rw-why-turn" }, controls, channels.note),
       none,
       list,
       reset,
-      rank.node,
-      rankedHow,
-      ranking,
     ),
+    ranked.node,
     lesson(
       "The classes the network thinks most likely, as they were (outline) and as they are now (bar).",
-      "Mute a channel: if a class falls, the channel spoke for it. One channel rarely decides; a few together often do.",
+      "Mute a channel: if a class falls, the channel spoke for it. One channel rarely decides; a few together often do: tick them, or type them.",
       [
         "Δₖ = logit(A with channel k set to 0) − logit(A); only the layers after A run again.",
         "Zeiler and Fergus 2013, Visualizing and Understanding Convolutional Networks",
@@ -126,7 +117,12 @@ export function knobsSection(panel) {
   );
 
   const edits = () => /** @type {any[]} */ (model.get("edits"));
-  const here = () => ({ layer: model.get("layer"), channels: [model.get("channel")] });
+  /** What the knobs are of: the channels that were chosen, else the one that is looked at. */
+  function turned() {
+    const now = chosen.get();
+    return now?.length ? now : [model.get("channel")];
+  }
+  const here = () => ({ layer: model.get("layer"), channels: turned() });
   const muted = () => ({ kind: "mute", ...here() });
   const alone = () => ({ kind: "solo", ...here() });
   const erased = () => ({
@@ -149,87 +145,26 @@ export function knobsSection(panel) {
   });
   const scale = throttle(() => {
     const number = Number(factor.value);
-    setTrait(model, "edits", withScale(edits(), model.get("layer"), model.get("channel"), number));
+    setTrait(model, "edits", withScale(edits(), model.get("layer"), turned(), number));
   }, signal);
   factor.addEventListener("input", scale);
 
-  /** Photo and class of the newest ranking, and, once it is there, the ranking with its edits. */
-  let rankedAbout = "";
-  /** @type {{ label: string, layer: string, rows: [number, number][], edits: any[] } | null} */
-  let ranked = null;
-  const aboutRank = () => JSON.stringify([photoOf(model), model.get("target")]);
-
-  async function rankNow() {
-    const mine = aboutRank();
-    rankedAbout = mine;
-    rank.set(true);
-    const options = { layer: model.get("layer"), target: model.get("target") };
-    try {
-      const answer = await panel.ask("rank", options, rank.progress);
-      if (!answer || mine !== rankedAbout) return;
-      rank.set(false);
-      ranked = answer.data;
-      showRanking(answer.data);
-    } catch (error) {
-      if (mine === rankedAbout) rank.set(false, /** @type {Error} */ (error).message);
-    }
-  }
-
-  function showRanking(/** @type {any} */ { layer, rows }) {
-    const named = rows.map((/** @type {[number, number]} */ [channel, value]) => ({
-      name: `ch ${channel}`,
-      value,
-    }));
-    const picks = rankedRows(named, -1, (index) => {
-      setTrait(model, "layer", layer);
-      setTrait(model, "channel", rows[index][0]);
-    });
-    refill(
-      ranking,
-      picks.map((pick, index) => {
-        const [channel] = rows[index];
-        const button = element("button", { type: "button", class: "rw-pill", text: "mute" });
-        button.setAttribute("aria-label", `mute channel ${channel} of ${layer}`);
-        button.addEventListener("click", () =>
-          setTrait(model, "edits", toggled(edits(), { kind: "mute", layer, channels: [channel] })),
-        );
-        return element("div", { class: "rw-why-ranked" }, pick, button);
-      }),
-    );
-    arrangeRank();
-  }
-
-  /** What muting does for another photo or class goes; with other edits it stays, and says so. */
-  function arrangeRank() {
-    if (rankedAbout && rankedAbout !== aboutRank()) {
-      if (rank.isRunning()) panel.cancel("rank");
-      [rankedAbout, ranked] = ["", null];
-      ranking.replaceChildren();
-      rank.set(false);
-    }
-    const isOld = ranked !== null && !areSame(ranked.edits, edits());
-    rank.rename(isOld ? "Rank again" : "Which channels matter most?");
-    ranking.toggleAttribute("data-old", isOld);
-    rankedHow.hidden = ranked === null;
-    rankedHow.textContent = "";
-    if (ranked === null) return;
-    const { layer, label, rows } = ranked;
-    rankedHow.textContent = isOld
-      ? `Ranked before the edits were changed: what muting each channel of ${layer} did to the logit of ${label}`
-      : `What muting each channel of ${layer} does to the logit of ${label}`;
-    for (const [index, [channel]] of rows.entries()) {
-      const [pick, button] = ranking.children[index].children;
-      const isHere = layer === model.get("layer") && channel === model.get("channel");
-      const muted = { kind: "mute", layer, channels: [channel] };
-      pick.setAttribute("aria-pressed", String(isHere));
-      button.setAttribute("aria-pressed", String(edits().some((one) => isSame(one, muted))));
-    }
-  }
-
   function arrange() {
-    const [layer, channel] = [model.get("layer"), model.get("channel")];
-    where.textContent = layer ? `${layer} · channel ${channel}` : "No layer";
-    mute.disabled = solo.disabled = !layer;
+    const layer = model.get("layer");
+    const count = chosen.get()?.length;
+    const which =
+      count === undefined
+        ? "which channels?"
+        : count > 1
+          ? countOfChannels(count)
+          : `channel ${turned()[0]}`;
+    where.textContent = layer ? `${layer} · ${which}` : "No layer";
+    mute.disabled = solo.disabled = !layer || count === undefined;
+    // What is written on them stays as wide, or a second tick would move what is below them.
+    const many = (/** @type {string} */ verb) => (Number(count) > 1 ? `${verb} ${which}` : null);
+    change(mute, { "aria-label": many("Mute"), title: many("Mute") });
+    change(solo, { "aria-label": many("Solo"), title: many("Solo") });
+    change(factor, { "aria-label": many("Scale") ?? "Scale the channel" });
     erase.disabled = model.get("region").length !== 4;
     erase.title = erase.disabled
       ? "First draw a region on the map: drag, or Shift and arrows"
@@ -240,14 +175,14 @@ export function knobsSection(panel) {
     }
     none.hidden = edits().length > 0;
     reset.hidden = edits().length === 0;
-    const number = factorOf(edits(), layer, channel);
+    const number = factorOf(edits(), layer, turned());
     factor.value = String(number);
     factorText.textContent = `× ${formatFactor(number)}`;
     // What other edits silence, its own scale does not bring back.
-    const isSilenced = factorOf(withScale(edits(), layer, channel, 1), layer, channel) === 0;
-    factor.disabled = !layer || isSilenced;
+    const isSilenced = factorOf(withScale(edits(), layer, turned(), 1), layer, turned()) === 0;
+    factor.disabled = mute.disabled || isSilenced;
     factor.title = isSilenced ? "Silenced by another edit: undo that first" : "";
-    arrangeRank();
+    ranked.arrange();
   }
 
   /** @param {string[]} names @param {any[]} named the edits that have these names */
@@ -316,12 +251,15 @@ export function knobsSection(panel) {
   }
 
   onChange(model, ["photo", "target", "layer", "channel", "region", "edits"], arrange, signal);
+  chosen.onChange(arrange);
   arrange();
   // A scale that is dragged takes more steps than the kernel can answer for.
   const askScores = oneAtATime(async () => {
     const named = edits();
-    const answer = await panel.ask("scores", { target: model.get("target") });
+    const layer = model.get("layer");
+    const answer = await panel.ask("scores", { target: model.get("target"), layer });
     if (!answer) return;
+    if (layer === model.get("layer")) channels.allow(answer.data.channels);
     showScores(answer.data);
     showEdits(answer.data.names, named);
   });

@@ -2,6 +2,7 @@
 
 import { camSection } from "./explain_cam.js";
 import { channelSection } from "./explain_channel.js";
+import { chosenChannels } from "./explain_channels.js";
 import { dreamSection } from "./explain_dream.js";
 import { areSame } from "./explain_edits.js";
 import { knobsSection } from "./explain_knobs.js";
@@ -131,6 +132,8 @@ async function renderPanel({ model, el, signal, host }) {
     signal,
     ask,
     cancel,
+    chosen: chosenChannels(model, signal),
+    open: (name) => openSection(SECTIONS.findIndex(([known]) => known === name)),
     refresh: () => refresh(),
     /** Asked for once, however many sections want it. */
     picture() {
@@ -154,6 +157,12 @@ async function renderPanel({ model, el, signal, host }) {
     return button;
   });
   tabs.append(...buttons);
+
+  /** Also where the focus goes: what had it may be gone. */
+  function openSection(/** @type {number} */ index) {
+    setTrait(model, "section", SECTIONS[index][0]);
+    buttons[index].focus();
+  }
 
   const nameOf = () =>
     SECTIONS.some(([name]) => name === model.get("section")) ? model.get("section") : "knobs";
@@ -206,9 +215,7 @@ async function renderPanel({ model, el, signal, host }) {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (!step) return;
       const at = SECTIONS.findIndex(([name]) => name === nameOf()) + step;
-      const next = (at + SECTIONS.length) % SECTIONS.length;
-      setTrait(model, "section", SECTIONS[next][0]);
-      buttons[next].focus();
+      openSection((at + SECTIONS.length) % SECTIONS.length);
       event.preventDefault();
       event.stopPropagation();
     },

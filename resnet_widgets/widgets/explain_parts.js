@@ -13,6 +13,8 @@ import { element, formatNumber, formatShort } from "./shared.js";
  *   onProgress?: (progress: { share: number | null, text: string, buffers: DataView[] }) => void)
  *   => Promise<Answer | null>} ask null once a newer question of its kind was asked
  * @property {(what: string) => void} cancel
+ * @property {import("./explain_channels.js").Chosen} chosen channels for the knobs to turn together
+ * @property {(name: string) => void} open another section
  * @property {() => void} refresh has the section in front look again at what it shows
  * @property {() => Promise<ImageBitmap | null>} picture of the part of the photo that is looked at
  * @typedef {{ values: Float32Array, height: number, width: number, signed: boolean,

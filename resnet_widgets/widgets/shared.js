@@ -57,12 +57,14 @@ export function svgElement(tag, attributes) {
 }
 
 /**
- * Gives a node other children. If one of its buttons had the focus, the one in its place gets it.
+ * Gives a node other children. If a button or box of it had the focus, the one in its place gets it.
  * @param {HTMLElement} node
  * @param {(Node | string)[]} children
  */
 export function refill(node, children) {
-  const buttons = () => [...node.querySelectorAll("button")];
+  const buttons = () => [
+    .../** @type {NodeListOf<HTMLElement>} */ (node.querySelectorAll("button, input")),
+  ];
   const focused = buttons().indexOf(/** @type {any} */ (document.activeElement));
   node.replaceChildren(...children);
   if (focused < 0) return;

@@ -306,10 +306,13 @@ def test_values_beyond_the_limits_are_marked_and_counted(show_map, conv):
     ("value", "note"), [(0, "dead: all zero for this photo"), (1.25, "constant 1.25")]
 )
 def test_a_constant_channel_looks_constant_and_says_so(show_map, value, note):
-    page = show_map(np.full((4, 4, 2), value, np.float32))
+    page = show_map(np.full((4, 4, 2), value, np.float32), width=120)
     wait_shown(page, 0)
     assert len(np.unique(pixels(page, CELLS).reshape(-1, 4), axis=0)) == 1
-    expect(page.locator(".rw-picture .rw-chip")).to_have_text(note)
+    chip = page.locator(".rw-picture .rw-chip")
+    expect(chip).to_have_text(note)
+    # All of it can be read, however narrow the map is.
+    assert chip.evaluate("(chip) => chip.scrollWidth <= chip.clientWidth")
     expect(page.locator(".rw-legend > span").first).to_have_text(f"constant {value:.2f}")
     assert page.locator(".rw-legend").inner_text() == f"constant {value:.2f}"
 

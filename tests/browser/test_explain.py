@@ -22,6 +22,7 @@ SCORES = {
     ],
     "best": [3, 3],
     "names": [],
+    "channels": 512,
 }
 EDITED = {
     "rows": [
@@ -30,6 +31,7 @@ EDITED = {
     ],
     "best": [3, 5],
     "names": [f"mute channel 7 of {LAYER}"],
+    "channels": 512,
 }
 
 RANKED = {
@@ -121,7 +123,7 @@ def test_what_was_and_what_is_have_room_beside_each_other(show_panel, width):
         for n in range(3)
     ]
     page.get_by_role("button", name="Mute", exact=True).click()
-    answer(page, "scores", {"rows": rows, "best": [0, 0], "names": ["mute"]})
+    answer(page, "scores", {"rows": rows, "best": [0, 0], "names": ["mute"], "channels": 512})
     expect(page.locator(".rw-why-scores tbody tr").first).to_contain_text("−1.38 → −2.63")
     boxes = page.locator(".rw-why-scores tr").evaluate_all(
         """(rows) => rows.map((row) => [...row.cells].map((cell) => {
@@ -371,6 +373,138 @@ def test_a_ranking_stays_to_be_muted_down_and_says_that_it_is_old(show_panel):
     expect(new).to_have_count(0)
 
 
+def test_channels_that_are_typed_are_turned_together(show_panel):
+    page = show_panel()
+    field = page.get_by_label("channels", exact=True)
+    # How many there are is not known yet.
+    expect(field).to_be_disabled()
+    answer(page, "scores", SCORES)
+    where = page.locator(".rw-why-where")
+    expect(where).to_have_text(f"{LAYER} · channel 7")
+    field.fill("17, 3 40 – 42")
+    expect(where).to_have_text(f"{LAYER} · 5 channels")
+    chosen = {"layer": LAYER, "channels": [3, 17, 40, 41, 42]}
+    mute = page.get_by_role("button", name="Mute 5 channels")
+    mute.click()
+    expect(field).to_have_value("3, 17, 40-42")
+    assert trait(page, "edits") == [{"kind": "mute", **chosen}]
+    expect(mute).to_have_attribute("aria-pressed", "true")
+    factor = page.get_by_label("Scale 5 channels")
+    expect(factor).to_have_value("0")
+    factor.fill("2")
+    expect(mute).to_have_attribute("aria-pressed", "false")
+    assert trait(page, "edits") == [{"kind": "scale", **chosen, "factor": 2}]
+    page.get_by_role("button", name="Solo 5 channels").click()
+    assert trait(page, "edits")[1:] == [{"kind": "solo", **chosen}]
+    page.get_by_role("button", name="The selected channel alone").click()
+    expect(field).to_be_focused()
+    expect(field).to_have_value("")
+    # Silent, for it is not among those that were soloed.
+    expect(page.get_by_label("Scale the channel")).to_be_disabled()
+    expect(where).to_have_text(f"{LAYER} · channel 7")
+    field.fill("9")
+    expect(where).to_have_text(f"{LAYER} · channel 9")
+    update(page, layer="a")
+    expect(field).to_have_value("")
+    expect(where).to_have_text("a · channel 7")
+    # The question that is open is of the other layer, and so is its answer.
+    answer(page, "scores", SCORES)
+    asked_of(page, "scores", layer="a")
+    expect(field).to_be_disabled()
+    answer(page, "scores", {**SCORES, "channels": 8})
+    expect(field).to_be_enabled()
+    field.fill("9")
+    expect(where).to_have_text("a · which channels?")
+
+
+def test_what_names_no_channels_turns_none_and_is_said(show_panel):
+    page = show_panel()
+    answer(page, "scores", SCORES)
+    field = page.get_by_label("channels", exact=True)
+    mute = page.get_by_role("button", name="Mute", exact=True)
+    field.fill("3, 510-512")
+    note = page.get_by_text("Received: ")
+    # Not while it is typed, but nothing is done with it either.
+    expect(mute).to_be_disabled()
+    expect(page.get_by_label("Scale the channel")).to_be_disabled()
+    expect(note).to_have_count(0)
+    page.keyboard.press("Enter")
+    said = "Channels must be numbers from 0 to 511, such as 3, 17, 40-47. Received: 510-512"
+    expect(note).to_have_text(said)
+    expect(mute).to_be_hidden()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_accessible_description(said)
+    field.fill("3, 510")
+    expect(note).to_have_count(0)
+    expect(field).not_to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_role("button", name="Mute 2 channels")).to_be_enabled()
+    # What cannot be read goes with its layer too.
+    field.fill("<b>x</b>")
+    page.keyboard.press("Enter")
+    expect(note).to_contain_text("Received: <b>x</b>")
+    update(page, layer="a")
+    expect(field).to_have_value("")
+    expect(note).to_have_count(0)
+    expect(mute).to_be_enabled()
+
+
+def test_channels_that_are_ticked_are_turned_together(show_panel):
+    page = show_panel()
+    answer(page, "scores", SCORES)
+    page.get_by_role("button", name="Which channels matter most?").click()
+    answer(page, "rank", RANKED)
+    nine, seven = (page.get_by_label(f"choose channel {n} of {LAYER}") for n in (9, 7))
+    top = page.locator(".rw-why-list").bounding_box()["y"]
+    nine.focus()
+    page.keyboard.press("Space")
+    seven.check()
+    field = page.get_by_label("channels", exact=True)
+    expect(field).to_have_value("7, 9")
+    # The next box is where the hand is.
+    assert page.locator(".rw-why-list").bounding_box()["y"] == top
+    page.get_by_role("button", name="Mute 2 channels").click()
+    both = {"kind": "mute", "layer": LAYER, "channels": [7, 9]}
+    assert trait(page, "edits") == [both]
+    # One of them alone is silent by that.
+    expect(page.get_by_role("button", name=f"mute channel 9 of {LAYER}")).to_be_disabled()
+    seven.uncheck()
+    expect(field).to_have_value("9")
+    field.fill("7")
+    expect(seven).to_be_checked()
+    expect(nine).not_to_be_checked()
+    # Half a number is none of them, and a tick begins anew.
+    field.fill("7, x")
+    expect(seven).not_to_be_checked()
+    nine.check()
+    expect(field).to_have_value("9")
+    # Channels of another layer are others; a tick goes back to the layer that was ranked.
+    update(page, layer="a")
+    expect(nine).not_to_be_checked()
+    seven.check()
+    assert trait(page, "layer") == LAYER
+    expect(seven).to_be_checked()
+    expect(nine).not_to_be_checked()
+    expect(page.locator(".rw-why-where")).to_have_text(f"{LAYER} · channel 7")
+
+
+@pytest.mark.parametrize("width", [460, 960])
+def test_a_long_ranking_leaves_no_half_empty(show_panel, width):
+    page = show_panel(width)
+    page.get_by_role("button", name="Which channels matter most?").click()
+    answer(page, "rank", {**RANKED, "rows": [[n, 1 / (n + 1)] for n in range(24)]})
+    rows = page.locator(".rw-why-list .rw-why-ranked")
+    expect(rows).to_have_count(24)
+    lefts = rows.evaluate_all("(rows) => rows.map((row) => row.getBoundingClientRect().left)")
+    listed = page.locator(".rw-why-list")
+    is_scrolled = listed.evaluate("(list) => list.scrollHeight > list.clientHeight")
+    if width == 960:
+        assert lefts[0] == lefts[11] < width / 2 < lefts[12] == lefts[23]
+        assert not is_scrolled
+    else:
+        assert len(set(lefts)) == 1
+        assert is_scrolled
+
+
 @pytest.mark.parametrize(
     ("section", "what", "button"),
     [
@@ -465,6 +599,28 @@ def test_a_cam_is_the_sum_of_its_channels(show_panel):
     expect(rows.nth(1)).to_have_attribute("aria-pressed", "true")
     rows.nth(0).click()
     assert trait(page, "channel") == 3
+
+
+def test_channels_of_a_cam_are_ticked_for_the_knobs(show_panel):
+    page = show_panel(section="cam", width=960)
+    show_cam(page)
+    turn = page.get_by_role("button", name=re.compile("^Turn the knobs of"))
+    expect(turn).to_have_count(0)
+    page.get_by_label(f"choose channel 7 of {LAYER}").check()
+    page.get_by_label("Channels ranked by").select_option("weight")
+    # Those of the other list stay chosen.
+    page.get_by_label(f"choose channel 3 of {LAYER}").check()
+    expect(turn).to_have_text("Turn the knobs of 2 channels")
+    page.get_by_label("Channels ranked by").select_option("contribution")
+    expect(page.get_by_label(f"choose channel 7 of {LAYER}")).to_be_checked()
+    turn.click()
+    expect(page.get_by_role("tab", name="Prediction & knobs")).to_be_focused()
+    expect(page.get_by_label("channels", exact=True)).to_have_value("3, 7")
+    page.get_by_role("button", name="Solo 2 channels").click()
+    assert trait(page, "edits") == [{"kind": "solo", "layer": LAYER, "channels": [3, 7]}]
+    go_to(page, "CAM")
+    update(page, layer="b")
+    expect(turn).to_have_count(0)
 
 
 def go_to(page, section):
@@ -621,7 +777,7 @@ def test_the_key_says_what_is_beyond_it(show_panel):
 
 
 @pytest.mark.parametrize("width", [460, 960])
-@pytest.mark.parametrize("section", ["knobs", "pixels", "channel", "dream"])
+@pytest.mark.parametrize("section", ["pixels", "dream"])
 def test_what_a_section_teaches_fills_the_room_beside_it(show_panel, section, width):
     page = show_panel(width, section=section)
     tall, lesson = (
@@ -800,7 +956,10 @@ def test_a_pointer_that_crosses_cells_asks_one_question_at_a_time(show_panel):
 def test_where_there_is_no_convolution_those_of_the_block_are_offered(show_panel):
     page = show_panel(section="channel")
     answer(page, "channel", {"choices": ["conv5_block3_1_conv", "<b>odd</b>"]})
-    expect(page.get_by_text("This layer is no convolution")).to_be_visible()
+    said = page.get_by_text("This layer is no convolution")
+    expect(said).to_be_visible()
+    # There is nothing beside them.
+    assert said.bounding_box()["width"] > 700
     page.get_by_role("button", name="<b>odd</b>").click()
     assert trait(page, "layer") == "<b>odd</b>"
 

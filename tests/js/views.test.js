@@ -5,12 +5,6 @@ import { barPath, columnValues } from "../../resnet_widgets/widgets/bars.js";
 import { playPause } from "../../resnet_widgets/widgets/channel_slider.js";
 import { stepSlider } from "../../resnet_widgets/widgets/channel_track.js";
 import { blockValue, cursorCells, readingOf } from "../../resnet_widgets/widgets/cursor.js";
-import {
-  areSame,
-  factorOf,
-  toggled,
-  withScale,
-} from "../../resnet_widgets/widgets/explain_edits.js";
 import { evenly } from "../../resnet_widgets/widgets/explain_parts.js";
 import {
   clampZoom,
@@ -195,33 +189,4 @@ test("the numbers of a column have as many decimals as the largest needs", () =>
   assert.deepEqual(written(1234.5, 2), ["1235", "2"]);
   assert.deepEqual(written(2e-7, 0), ["2.00e−7", "0"]);
   assert.deepEqual(written(null, 0.5), ["not finite", "0.500"]);
-});
-
-test("a channel has one scale, which stands for its mute too", () => {
-  const mute = { kind: "mute", layer: "a", channels: [7] };
-  const scale = { kind: "scale", layer: "a", channels: [7], factor: 2 };
-  const others = [
-    { kind: "mute", layer: "b", channels: [7] },
-    { kind: "mute", layer: "a", channels: [8] },
-    { kind: "erase", layer: "a", box: [0, 0, 1, 1], channels: [] },
-  ];
-  assert.equal(factorOf(others, "a", 7), 1);
-  assert.equal(factorOf([...others, scale], "a", 7), 2);
-  assert.equal(factorOf([scale, mute], "a", 7), 0);
-  assert.equal(factorOf([{ kind: "solo", layer: "a", channels: [7, 8] }, scale], "a", 7), 2);
-  assert.equal(factorOf([{ kind: "solo", layer: "a", channels: [8] }], "a", 7), 0);
-  assert.deepEqual(withScale([...others, scale, mute], "a", 7, 0.5), [
-    ...others,
-    { ...scale, factor: 0.5 },
-  ]);
-  assert.deepEqual(withScale([scale, mute], "a", 7, 1), []);
-});
-
-test("edits are the same in any order, and others are not", () => {
-  const edits = [1, 2].map((n) => ({ kind: "mute", layer: "a", channels: [n] }));
-  assert.ok(areSame(edits, edits.toReversed()));
-  assert.ok(!areSame(edits, edits.slice(1)));
-  const scale = { kind: "scale", layer: "a", channels: [1], factor: 2 };
-  assert.ok(!areSame([scale], [{ ...scale, factor: 3 }]));
-  assert.deepEqual(toggled(edits, { ...edits[0] }), [edits[1]]);
 });
