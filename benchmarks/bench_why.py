@@ -65,7 +65,7 @@ def measure_why(notebook: Notebook, traffic: Traffic, runs: int) -> list[float]:
     for channel in strongest:
         notebook.run(f"explorer.channel = {channel}")
         page.wait_for_function(
-            "(text) => document.querySelector('.rw-why-where').textContent.endsWith(text)",
+            "(text) => document.querySelector('.rw-why-where b').textContent.endsWith(text)",
             arg=f"channel {channel}",
         )
         traffic.wait_until_quiet()

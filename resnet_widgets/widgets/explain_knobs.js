@@ -54,6 +54,7 @@ const formatFactor = (/** @type {number} */ factor) =>
 export function knobsSection(panel) {
   const { model, chosen, signal } = panel;
   const where = element("b");
+  const silent = element("span", { class: "rw-soft", text: " · silent by another edit" });
   const channels = channelsField(panel);
   const mute = element("button", { type: "button", text: "Mute" });
   const solo = element("button", { type: "button", text: "Solo" });
@@ -97,7 +98,7 @@ export function knobsSection(panel) {
     element(
       "div",
       {},
-      element("div", { class: "rw-why-where" }, where),
+      element("div", { class: "rw-why-where" }, where, silent),
       channels.node,
       element("div", { class: "rw-why-turn" }, controls, channels.note),
       none,
@@ -182,6 +183,7 @@ export function knobsSection(panel) {
     const isSilenced = factorOf(withScale(edits(), layer, turned(), 1), layer, turned()) === 0;
     factor.disabled = mute.disabled || isSilenced;
     factor.title = isSilenced ? "Silenced by another edit: undo that first" : "";
+    silent.hidden = !isSilenced;
     ranked.arrange();
   }
 

@@ -380,9 +380,9 @@ def test_channels_that_are_typed_are_turned_together(show_panel):
     expect(field).to_be_disabled()
     answer(page, "scores", SCORES)
     where = page.locator(".rw-why-where")
-    expect(where).to_have_text(f"{LAYER} · channel 7")
+    expect(where.locator("b")).to_have_text(f"{LAYER} · channel 7")
     field.fill("17, 3 40 – 42")
-    expect(where).to_have_text(f"{LAYER} · 5 channels")
+    expect(where.locator("b")).to_have_text(f"{LAYER} · 5 channels")
     chosen = {"layer": LAYER, "channels": [3, 17, 40, 41, 42]}
     mute = page.get_by_role("button", name="Mute 5 channels")
     mute.click()
@@ -401,12 +401,14 @@ def test_channels_that_are_typed_are_turned_together(show_panel):
     expect(field).to_have_value("")
     # Silent, for it is not among those that were soloed.
     expect(page.get_by_label("Scale the channel")).to_be_disabled()
-    expect(where).to_have_text(f"{LAYER} · channel 7")
-    field.fill("9")
-    expect(where).to_have_text(f"{LAYER} · channel 9")
+    silent = page.get_by_text("silent by another edit")
+    expect(silent).to_be_visible()
+    field.fill("40")
+    expect(silent).to_be_hidden()
+    expect(where.locator("b")).to_have_text(f"{LAYER} · channel 40")
     update(page, layer="a")
     expect(field).to_have_value("")
-    expect(where).to_have_text("a · channel 7")
+    expect(where.locator("b")).to_have_text("a · channel 7")
     # The question that is open is of the other layer, and so is its answer.
     answer(page, "scores", SCORES)
     asked_of(page, "scores", layer="a")
@@ -414,7 +416,7 @@ def test_channels_that_are_typed_are_turned_together(show_panel):
     answer(page, "scores", {**SCORES, "channels": 8})
     expect(field).to_be_enabled()
     field.fill("9")
-    expect(where).to_have_text("a · which channels?")
+    expect(where.locator("b")).to_have_text("a · which channels?")
 
 
 def test_what_names_no_channels_turns_none_and_is_said(show_panel):
@@ -484,7 +486,7 @@ def test_channels_that_are_ticked_are_turned_together(show_panel):
     assert trait(page, "layer") == LAYER
     expect(seven).to_be_checked()
     expect(nine).not_to_be_checked()
-    expect(page.locator(".rw-why-where")).to_have_text(f"{LAYER} · channel 7")
+    expect(page.locator(".rw-why-where b")).to_have_text(f"{LAYER} · channel 7")
 
 
 @pytest.mark.parametrize("width", [460, 960])
@@ -621,6 +623,18 @@ def test_channels_of_a_cam_are_ticked_for_the_knobs(show_panel):
     go_to(page, "CAM")
     update(page, layer="b")
     expect(turn).to_have_count(0)
+
+
+def test_a_long_list_of_channels_ends_where_the_picture_beside_it_does(show_panel):
+    page = show_panel(section="cam", width=960)
+    show_cam(page)
+    listed = page.locator(".rw-why-list")
+    listed.locator(".rw-why-ranked").first.evaluate("(row) => { row.style.height = '2000px'; }")
+    ends = [
+        part.bounding_box()["y"] + part.bounding_box()["height"]
+        for part in (listed, page.get_by_text("4 of 4 channels"))
+    ]
+    assert abs(ends[0] - ends[1]) < 20
 
 
 def go_to(page, section):
