@@ -32,7 +32,7 @@ export function explorerKeys({ model, el, signal, models, layout }) {
     if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Escape" && !help.hidden) toggleHelp(false);
     else if (event.key === "Escape" && model.get("region").length) setTrait(model, "region", []);
-    else if (target.closest("input, select, textarea")) return;
+    else if (target.closest("input:not([type=checkbox]), select, textarea")) return;
     else if (event.key === "?") toggleHelp();
     // In the card keys scroll it.
     else if (help.contains(target)) return;

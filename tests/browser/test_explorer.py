@@ -292,6 +292,31 @@ def test_keys(show_explorer):
     assert page.evaluate("stub.keys") == []
 
 
+def test_a_box_that_is_ticked_leaves_the_keys_to_the_explorer(show_explorer):
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    update(page, model="why", opened=True)
+    page.get_by_role("button", name="Which channels matter most?").click()
+    page.evaluate(
+        """() => {
+          const question = stub.models.why.sent.findLast((message) => message.what === "rank");
+          const rows = [[0, -0.5], [2, 0.1]];
+          const data = { layer: "conv2_block1_out", label: "cat", target: 0, rows, edits: [] };
+          stub.models.why.receive({ ...question, kind: "answer", data }, []);
+        }"""
+    )
+    box = page.get_by_label("choose channel 0 of conv2_block1_out")
+    box.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowRight")
+    wait_shown(page, "conv2_block1_out", 3)
+    expect(box).to_be_checked()
+    expect(box).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    wait_shown(page, "conv3_block1_out", 3)
+    expect(box).not_to_be_checked()
+
+
 def test_that_the_card_of_keys_is_open_is_a_trait(show_explorer):
     page = show_explorer(help_open=True)
     card, button = page.get_by_role("dialog", name="Help"), page.get_by_label("Help: keys")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +136,7 @@ def test_a_restart_of_the_kernel_is_told_and_the_picture_stays(open_notebook):
 
 
 def test_why(open_notebook):
-    """Mute a channel, look at the map without it, undo; find its CAM; cancel a dream half way."""
+    """Mute a channel, look at the map without it, undo; solo two of a CAM; cancel a dream."""
     notebook = open_notebook(
         "import skimage\nimport resnet_widgets as rw\n"
         "explorer = rw.explore(skimage.data.chelsea(), 'mini', layer='conv5_block3_out')\nexplorer"
@@ -175,6 +176,18 @@ def test_why(open_notebook):
     notebook.wait_for_value("len(explorer.edits)", 0)
     page.get_by_role("tab", name="CAM").click()
     page.get_by_text("512 of 512 channels").wait_for()
+
+    boxes = page.get_by_label(re.compile("^choose channel"))
+    names = [boxes.nth(place).get_attribute("aria-label") for place in (1, 3)]
+    for name in names:
+        page.get_by_label(name, exact=True).check()
+    page.get_by_role("button", name="Turn the knobs of 2 channels").click()
+    page.get_by_role("button", name="Solo 2 channels").click()
+    both = sorted(int(name.split()[2]) for name in names)
+    notebook.wait_for_value("[list(edit.channels) for edit in explorer.edits]", [both])
+    page.get_by_text(f"only channels {both[0]}, {both[1]} of conv5_block3_out").wait_for()
+    page.get_by_role("button", name="Solo 2 channels").click()
+    notebook.wait_for_value("len(explorer.edits)", 0)
 
     page.get_by_role("tab", name="Dream").click()
     page.get_by_label("Steps").select_option("512")
