@@ -54,7 +54,7 @@ const formatFactor = (/** @type {number} */ factor) =>
 export function knobsSection(panel) {
   const { model, chosen, signal } = panel;
   const where = element("b");
-  const silent = element("span", { class: "rw-soft", text: " · silent by another edit" });
+  const silent = element("span", { class: "rw-soft", text: " · silenced" });
   const channels = channelsField(panel);
   const mute = element("button", { type: "button", text: "Mute" });
   const solo = element("button", { type: "button", text: "Solo" });

@@ -401,7 +401,7 @@ def test_channels_that_are_typed_are_turned_together(show_panel):
     expect(field).to_have_value("")
     # Silent, for it is not among those that were soloed.
     expect(page.get_by_label("Scale the channel")).to_be_disabled()
-    silent = page.get_by_text("silent by another edit")
+    silent = page.get_by_text("· silenced")
     expect(silent).to_be_visible()
     field.fill("40")
     expect(silent).to_be_hidden()
