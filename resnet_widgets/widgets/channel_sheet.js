@@ -76,7 +76,8 @@ export function channelSheet(model, signal) {
     layout = sheetLayout(order.length, width, frame.height / frame.width, zoom);
     space.style.height = `${layout.height}px`;
     sheet.toggleAttribute("data-zoomed", zoom > 1);
-    const [seen, pitch] = [sheet.clientHeight, layout.tileHeight + GAP];
+    measure();
+    const [seen, pitch] = [view.height, layout.tileHeight + GAP];
     // Room after the last row, so that at the end as well a row begins where the view does.
     const end = seen + Math.ceil((layout.height - seen) / pitch) * pitch;
     if (layout.height > seen && layout.tileHeight < seen) space.style.height = `${end}px`;
@@ -88,9 +89,9 @@ export function channelSheet(model, signal) {
     foot.show(channelKinds(frame));
     if (anchor && anchor.position < order.length) {
       sheet.scrollTop = tileOf(anchor.position).y - anchor.y;
+      measure();
     }
     anchor = null;
-    measure();
     place();
     paint();
   }

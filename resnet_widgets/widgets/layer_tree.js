@@ -9,7 +9,7 @@ import {
   wordsOf,
 } from "./layers.js";
 import { railPicture } from "./rail_picture.js";
-import { becomeRoot, element, errorLine, onChange, setTrait, throttle } from "./shared.js";
+import { becomeRoot, change, element, errorLine, onChange, setTrait, throttle } from "./shared.js";
 import { treeKeys } from "./tree_keys.js";
 
 /** @typedef {import("./layers.js").TreeNode} TreeNode */
@@ -56,6 +56,8 @@ function render({ model, el, signal, host }) {
   let places = new Map();
   /** The row that Tab leads to. @type {TreeNode | undefined} */
   let current;
+  // How far the list is scrolled, and how high it is: to ask it would lay out the page.
+  let [top, height] = [0, 0];
   /** What is drawn, by the first node of a line. @type {Map<TreeNode, HTMLElement>} */
   const drawn = new Map();
   /** @type {Map<TreeNode, HTMLElement>} */
@@ -162,9 +164,8 @@ function render({ model, el, signal, host }) {
 
   /** Draws the lines that can be seen and the one Tab leads to; what is there already stays. */
   function draw() {
-    const height = list.clientHeight || 20 * LINE;
-    const first = Math.floor(list.scrollTop / LINE) - SPARE;
-    const last = Math.ceil((list.scrollTop + height) / LINE) + SPARE;
+    const first = Math.floor(top / LINE) - SPARE;
+    const last = Math.ceil((top + (height || 20 * LINE)) / LINE) + SPARE;
     const kept = current && places.get(current);
     const wanted = new Map();
     lines.forEach((line, index) => {
@@ -256,44 +257,56 @@ function render({ model, el, signal, host }) {
       let state = `${ready} of ${layers.length} layers ${where}`;
       if (node.row) state = ready ? where : `not ${where}`;
       if (isBusy) state = "being computed";
-      item.dataset.cached = ready === layers.length ? "all" : ready ? "some" : "none";
       item.classList.toggle("rw-tree-computing", isBusy);
       const words = node.row ? [factsOf(node)[0], state] : [state];
       if (node.isShortcut) words.unshift("on the shortcut");
-      item.setAttribute("aria-description", words.join(", "));
-      if (node.row) item.setAttribute("aria-selected", String(node === chosen));
-      else item.setAttribute("aria-expanded", String(open.has(node)));
+      const [is, so] = node.row ? ["selected", node === chosen] : ["expanded", open.has(node)];
+      change(item, {
+        "data-cached": ready === layers.length ? "all" : ready ? "some" : "none",
+        "aria-description": words.join(", "),
+        [`aria-${is}`]: String(so),
+      });
     }
     const about = current && !current.row && list.matches(":focus-within") ? current : chosen;
     const texts = about ? [about.name, ...factsOf(about)] : [];
     if (about?.row && host?.saved && !cached.has(about.name)) texts.push(`not ${where}`);
-    facts.replaceChildren(...texts.map((text) => element("div", { text, title: text })));
-    facts.hidden = texts.length === 0;
+    while (facts.childElementCount > texts.length) facts.lastElementChild?.remove();
+    for (const [i, text] of texts.entries()) {
+      change(facts.children[i] ?? facts.appendChild(element("div")), { text, title: text });
+    }
+    change(facts, { hidden: texts.length === 0 });
   }
 
   /** Makes `node` the one that Tab leads to. @param {TreeNode | undefined} node */
   function walkTo(node) {
+    if (node === current) return;
     if (current) items.get(current)?.setAttribute("tabindex", "-1");
     current = node;
     if (node) items.get(node)?.setAttribute("tabindex", "0");
   }
 
+  /** Draws what can be seen where the list is scrolled to. */
+  function follow() {
+    top = list.scrollTop;
+    draw();
+  }
+
   /** Scrolls the list, and nothing else, until the row can be seen. @param {TreeNode} node */
   function scrollTo(node) {
-    const index = places.get(node);
-    if (index === undefined) return;
-    const [top, height] = [index * LINE, list.clientHeight];
-    if (top < list.scrollTop) list.scrollTop = top;
-    else if (top + LINE > list.scrollTop + height) list.scrollTop = top + LINE - height;
-    draw();
+    const start = LINE * (places.get(node) ?? NaN);
+    if (height && start < top) list.scrollTop = start;
+    else if (height && start + LINE > top + height) list.scrollTop = start + LINE - height;
+    else return;
+    follow();
   }
 
   /** Focus follows, and the selection too where the row is a layer. @param {TreeNode} [node] */
   function goTo(node) {
     if (!node) return;
-    walkTo(node);
     scrollTo(node);
+    // Before anything is changed: a page is laid out to give the focus away.
     items.get(node)?.focus({ preventScroll: true });
+    walkTo(node);
     if (node.row) setTrait(model, "selected", node.name);
     mark();
   }
@@ -396,7 +409,7 @@ function render({ model, el, signal, host }) {
 
   const act = treeKeys({
     now: () => ({ places, lines, open, found, root: tree.root }),
-    page: () => Math.floor(list.clientHeight / LINE),
+    page: () => Math.floor(height / LINE),
     goTo,
     toggle,
     press,
@@ -425,16 +438,15 @@ function render({ model, el, signal, host }) {
   onChange(model, ["cached", "computing"], throttle(mark, signal), signal);
   load();
   // Only a list that has its place on the page can be scrolled; one that shrinks may hide the row.
-  let height = 0;
   const observer = new ResizeObserver(() => {
     const node = selected();
-    const [before, now] = [height, list.clientHeight];
-    height = now;
-    if (node && now > 0 && (before === 0 || now < before)) scrollTo(node);
-    else draw();
+    const before = height;
+    height = list.clientHeight;
+    if (node && (before === 0 || height < before)) scrollTo(node);
+    follow();
   });
   observer.observe(list);
-  list.addEventListener("scroll", draw, { signal });
+  list.addEventListener("scroll", follow, { signal });
   list.addEventListener("focusout", () => mark(), { signal });
   signal.addEventListener("abort", () => observer.disconnect());
 }

@@ -1,6 +1,7 @@
 // When the kernel hears of what is set. The page shows every step of a hand by itself, and each
-// message makes a notebook redraw toolbar, status bar and icon twice: so the first change is said at
-// once, and while more keep coming at most one message a model and `PACE`. The last is never lost.
+// message makes a notebook redraw toolbar, status bar and icon twice: so the first change is said as
+// soon as the page has taken it in, and while more keep coming at most one message a model and
+// `PACE`. The last is never lost.
 
 /** Milliseconds. */
 const PACE = 200;
@@ -71,7 +72,9 @@ export function setTraits(model, values) {
     talk.unsaid[name] = value;
     model.set(name, value);
   }
-  if (!open) say(model, talk);
+  // Soon: what views ask the kernel for because of it, a microtask later, goes first, because a
+  // person waits for the answer.
+  if (!open) queueMicrotask(() => talks.get(model) === talk && hasMore(talk) && say(model, talk));
 }
 
 /** Says all that waits, now: a hand has let go, or a question follows that is about it. */

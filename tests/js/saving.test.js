@@ -44,20 +44,25 @@ function makeModel(state) {
   };
 }
 
+/** Lets what the page does because of a change come to its end. */
+const takenIn = () => Promise.resolve();
+
 mock.timers.enable({ apis: ["setTimeout"] });
 beforeEach(() => {
   // What an earlier test has begun comes to its end.
   saveNow();
 });
 
-test("the first change is said at once, then at most one in a while, and the last is not lost", () => {
+test("a first change is said at once, then at most one in a while, and the last is not lost", async () => {
   const model = makeModel({ channel: 0 });
   const seen = [];
   model.on("change:channel", () => seen.push(model.get("channel")));
   const steps = (from, to) => {
     for (let channel = from; channel <= to; channel++) setTraits(model, { channel });
   };
-  steps(1, 9);
+  steps(1, 1);
+  await takenIn();
+  steps(2, 9);
   assert.deepEqual(seen, [1, 2, 3, 4, 5, 6, 7, 8, 9], "the page knows each");
   assert.deepEqual(model.said, [{ channel: 1 }]);
   mock.timers.tick(199);
@@ -72,13 +77,33 @@ test("the first change is said at once, then at most one in a while, and the las
   mock.timers.tick(200);
   assert.equal(model.said.length, 3);
   steps(21, 21);
+  await takenIn();
   assert.deepEqual(model.said.at(-1), { channel: 21 });
 });
 
-test("each model has a pace of its own", () => {
+test("what a view asks for because of a change goes before the change, and both at once", async () => {
+  const model = makeModel({ layer: "" });
+  const asks = () => model.said.push("asked");
+  model.on("change:layer", () => queueMicrotask(asks));
+  setTraits(model, { layer: "conv1_relu" });
+  await takenIn();
+  assert.deepEqual(model.said, ["asked", { layer: "conv1_relu" }]);
+});
+
+test("a question that follows is about what was set before it", async () => {
+  const model = makeModel({ edits: [] });
+  setTraits(model, { edits: [1] });
+  saveNow();
+  assert.deepEqual(model.said, [{ edits: [1] }]);
+  await takenIn();
+  assert.equal(model.said.length, 1);
+});
+
+test("each model has a pace of its own", async () => {
   const [one, other] = [makeModel({ channel: 0 }), makeModel({ value: 0 })];
   setTraits(one, { channel: 1 });
   setTraits(other, { value: 1 });
+  await takenIn();
   assert.deepEqual([one.said, other.said], [[{ channel: 1 }], [{ value: 1 }]]);
 });
 
@@ -89,31 +114,35 @@ test("what is equal says nothing", () => {
   assert.deepEqual(model.said, []);
 });
 
-test("once a hand lets go nothing waits", () => {
+test("once a hand lets go nothing waits", async () => {
   const model = makeModel({ channel: 0 });
   setTraits(model, { channel: 1 });
+  await takenIn();
   setTraits(model, { channel: 2 });
   saveNow();
   assert.deepEqual(model.said, [{ channel: 1 }, { channel: 2 }]);
   setTraits(model, { channel: 3 });
+  await takenIn();
   assert.deepEqual(model.said.at(-1), { channel: 3 });
   mock.timers.tick(200);
   assert.equal(model.said.length, 3);
 });
 
-test("what listeners set on the way goes along in the same message", () => {
+test("what listeners set on the way goes along in the same message", async () => {
   const model = makeModel({ cursor: [1], pixel: [1] });
   model.on("change:cursor", () => setTraits(model, { pixel: [] }));
   setTraits(model, { cursor: [] });
+  await takenIn();
   assert.deepEqual(model.said, [{ cursor: [], pixel: [] }]);
 });
 
-test("what the kernel says of a trait takes back nothing that was set since and is not said", () => {
+test("what the kernel says of a trait takes back nothing that was set since and is not said", async () => {
   const model = makeModel({ channel: 0, note: "" });
   const [ends, seen] = [new AbortController(), []];
   handWins(model, ["channel"], ends.signal);
   model.on("change:channel", () => seen.push(model.get("channel")));
   setTraits(model, { channel: 1 });
+  await takenIn();
   setTraits(model, { channel: 7 });
   // An echo, and then what a line of Python says.
   for (const value of [1, 3]) {

@@ -47,11 +47,12 @@ afterEach(() => {
   frames = [];
 });
 
-test("a trait that stays equal tells the kernel nothing", () => {
+test("a trait that stays equal tells the kernel nothing", async () => {
   const model = makeModel({ cursor: [0, 1] });
   setTrait(model, "cursor", [0, 1]);
   assert.equal(model.saves, 0);
   setTrait(model, "cursor", [0, 2]);
+  await Promise.resolve();
   assert.equal(model.saves, 1);
 });
 
