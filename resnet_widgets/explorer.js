@@ -12,6 +12,9 @@ import { becomeRoot, element, followFrame, onChange } from "./widgets/shared.js"
 /** Milliseconds that a pointer rests on a row of the tree before it may be about to click. */
 const REST = 60;
 
+/** Milliseconds that a layer may be drawn in before its neighbours are fetched. */
+const FIRST = 50;
+
 /** Traits that hold the widgets it is made of. */
 const WIDGETS = "store tree map grid slider stages picker compare_picker why".split(" ");
 
@@ -175,7 +178,7 @@ async function renderExplorer({ model, el, signal, host }) {
   });
   onChange(models.picker, ["busy"], () => models.picker.get("busy") && kernel.asked(), signal);
   // Later, because the views ask for what they show in a microtask, and theirs goes first.
-  onChange(model, ["layer", "photo"], () => setTimeout(fetchAhead), signal);
+  onChange(model, ["layer", "photo"], () => setTimeout(fetchAhead, FIRST), signal);
   layout.boxes.tree.addEventListener("pointerover", pointAt, { signal });
   layout.boxes.tree.addEventListener("pointerleave", () => clearTimeout(resting), { signal });
   // A photo and its own crop have one key, because the model sees the same, but two pictures.

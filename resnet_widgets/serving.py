@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from concurrent.futures import Future
 
 import numpy as np
@@ -18,6 +19,9 @@ from .photos import Photos
 _MAX_AT_ONCE = 4 * 2**20
 # Planes of more bytes than this travel reduced; the page asks for the whole one that it shows.
 _MOST_BYTES = 4 * 2**20
+# Seconds until the page hears what is being computed and what the cache has. A frame is there
+# sooner than that, and to draw such marks would only keep the page from drawing it.
+_LATER = 0.2
 
 
 class Serving:
@@ -27,6 +31,8 @@ class Serving:
         self._shown, self._worker, self._photos = shown, worker, photos
         # Frames that are on their way, by photo and layer: a page that waits asks again and again.
         self._frames: dict[tuple[str, str], Future[Frame]] = {}
+        # Path of the layer that is being computed, and whether the page will hear of it.
+        self._computing, self._is_due = "", False
 
     def frame(self, photo: str, layer: str) -> Frame | Future[Frame]:
         """One layer of one photo for the page: at once if it is there and small."""
@@ -70,7 +76,6 @@ class Serving:
     def show_memory(self) -> None:
         """Tells the page what is cached, and how full the cache is."""
         shown = self._shown
-        shown.tree.update(computing="")
         cache, photo = shown.cache, self._photos.get(shown.photo)
         if cache is None or photo is None:
             return
@@ -96,10 +101,24 @@ class Serving:
 
     def _compute(self, image: InputImage | EditedRun, path: str) -> np.ndarray:
         assert self._shown.cache is not None
-        self._shown.tree.update(computing=path)
+        self._work_on(path)
         try:
             return self._shown.cache.activation(image, path)
         finally:
-            # Later, and once for many: the page waits for the frame, not for this.
-            with contextlib.suppress(RuntimeError):  # closed meanwhile
-                self._worker.submit(lambda task: self.show_memory(), kind="memory")
+            self._work_on("")
+
+    def _work_on(self, path: str) -> None:
+        self._computing = path
+        if not self._is_due:
+            self._is_due = True
+            timer = threading.Timer(_LATER, self._tell)
+            timer.daemon = True
+            timer.start()
+
+    def _tell(self) -> None:
+        """Tells the page how things stand by now."""
+        # First: what changes from here on is told by another timer.
+        self._is_due = False
+        self._shown.tree.update(computing=self._computing)
+        with contextlib.suppress(RuntimeError):  # closed meanwhile
+            self._worker.submit(lambda task: self.show_memory(), kind="memory")

@@ -166,6 +166,41 @@ def test_all_pieces_are_traced_ahead(make):
     assert explorer.tree.computing == ""
 
 
+def test_a_page_hears_what_is_computed_only_if_it_takes_long(make, monkeypatch):
+    explorer, timers, told = done(make()), [], []
+
+    def timer(pause, tell):
+        timers.append(tell)
+        return SimpleNamespace(start=lambda: None)
+
+    monkeypatch.setattr(serving, "threading", SimpleNamespace(Timer=timer))
+    explorer.tree.observe(lambda change: told.append(change.new), "computing")
+    compute = explorer.cache.activation
+    monkeypatch.setattr(explorer.cache, "peek", lambda *of: None)
+    for path in ("conv3_block1_1_conv", "conv3_block1_add"):
+        assert ask(explorer, path)[0]["kind"] == "frame"
+    (tell,) = timers
+    tell()
+    assert told == []
+
+    begun, may_end = threading.Event(), threading.Event()
+
+    def take_long(*of):
+        begun.set()
+        assert may_end.wait(LONG)
+        return compute(*of)
+
+    monkeypatch.setattr(explorer.cache, "activation", take_long)
+    frame = explorer._serving.frame(explorer.photo, "conv3_block1_add")
+    assert begun.wait(LONG)
+    timers.pop()()
+    assert told == ["conv3_block1_add"]
+    may_end.set()
+    assert frame.result(LONG).layer == "conv3_block1_add"
+    timers.pop()()
+    assert told == ["conv3_block1_add", ""]
+
+
 def test_frames_are_the_activations(make):
     explorer = done(make())
     header, buffers = ask(explorer, "conv3_block1_1_conv")

@@ -11,6 +11,8 @@ const GIVE_UP = 60_000;
 const NO_ANSWER =
   "The kernel has not answered for a minute. If it is busy, the map will come when its cell has " +
   "ended; if it was restarted, run the cell of this widget again.";
+/** Milliseconds that a frame somebody has waited for may be drawn in, before others are fetched. */
+const DRAWING = 50;
 /** Wants given up of which a late answer is still taken. */
 const MOST_LATE = 32;
 
@@ -168,7 +170,8 @@ export function createStore({ ask, limit }) {
       frames.delete(key);
       ahead = [];
     }
-    fetchAhead();
+    if (eager) /** @type {any} */ (setTimeout(fetchAhead, DRAWING)).unref?.();
+    else fetchAhead();
   }
 
   return {

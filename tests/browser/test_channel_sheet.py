@@ -202,6 +202,24 @@ def test_without_marked_channels_there_is_nothing_to_hide(show_sheet):
     expect(page.get_by_role("button", name="Hide")).to_be_hidden()
 
 
+def test_another_order_lays_the_page_out_once(show_sheet):
+    page = show_sheet()
+    asked = page.evaluate(
+        """async () => {
+          const sheet = document.querySelector(".rw-sheet");
+          const { get } = Object.getOwnPropertyDescriptor(Element.prototype, "clientHeight");
+          let asked = 0;
+          Object.defineProperty(sheet, "clientHeight", {
+            get() { asked += 1; return get.call(this); },
+          });
+          stub.models.shown.update({ order: "variance" });
+          for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
+          return asked;
+        }"""
+    )
+    assert asked == 1
+
+
 def test_click_and_keys_select_a_channel(show_sheet, conv):
     page = show_sheet(np.tile(conv, 20), width=400)
     sheet = page.get_by_role("grid")

@@ -565,11 +565,12 @@ def test_what_is_searched_for_is_kept_and_searched_for_again(tree):
 def test_a_page_that_goes_says_the_last_of_what_was_set(tree):
     page = tree()
     said = page.get_by_label("Find a layer").evaluate(
-        """(field) => {
+        """async (field) => {
           const said = () => stub.models.shown.saved.map(({ search }) => search);
           for (const text of ["c", "co"]) {
             field.value = text;
             field.dispatchEvent(new Event("input"));
+            await null;
           }
           const before = said();
           dispatchEvent(new Event("pagehide"));
@@ -577,6 +578,28 @@ def test_a_page_that_goes_says_the_last_of_what_was_set(tree):
         }"""
     )
     assert said == [["c"], ["c", "co"]]
+
+
+def test_a_click_changes_only_what_is_another_and_asks_for_no_layout(tree):
+    page = tree(selected=OUT)
+    changed = item(page, "conv3_block1_add").evaluate(
+        """(row) => {
+          const list = row.closest("[role=tree]");
+          for (const name of ["clientHeight", "scrollTop"]) {
+            Object.defineProperty(list, name, { get() { throw new Error(name); } });
+          }
+          const seen = new MutationObserver(() => {});
+          const what = { subtree: true, attributes: true, childList: true };
+          seen.observe(list, what);
+          row.click();
+          return seen.takeRecords().map(({ target, attributeName }) =>
+            [target.dataset.name, attributeName]);
+        }"""
+    )
+    tabs = [[OUT, "tabindex"], ["conv3_block1_add", "tabindex"]]
+    chosen = [["conv3_block1_add", "aria-selected"], [OUT, "aria-selected"]]
+    marked = [["conv3_block1_add", "data-lm-suppress-shortcuts"]]
+    assert sorted(changed) == sorted(tabs + chosen + marked)
 
 
 def test_nothing_found_and_no_model_say_so(tree):

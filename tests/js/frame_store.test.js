@@ -226,19 +226,23 @@ test("a view that is gone holds nothing and gets nothing", async () => {
   assert.equal(store.peek("p", "a"), null);
 });
 
-test("prefetching is one at a time, waits for reads, and skips what is here", async () => {
+test("prefetching is one at a time, waits for reads, and skips what is here", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
   const { store, layers, answer } = setUp();
   const read = store.reader().read("p", "a");
   store.prefetch("p", ["b", "a", "c"]);
   assert.deepEqual(layers(), ["a"]);
   answer("a");
   await read;
+  assert.deepEqual(layers(), ["a"], "that is drawn first");
+  t.mock.timers.tick(50);
   assert.deepEqual(layers(), ["a", "b"]);
   const urgent = store.reader().read("p", "d");
   answer("b");
   assert.deepEqual(layers(), ["a", "b", "d"]);
   answer("d");
   await urgent;
+  t.mock.timers.tick(50);
   assert.deepEqual(layers(), ["a", "b", "d", "c"]);
 });
 
