@@ -307,8 +307,8 @@ function render({ model, el, signal, host }) {
     // Before anything is changed: a page is laid out to give the focus away.
     items.get(node)?.focus({ preventScroll: true });
     walkTo(node);
-    if (node.row) setTrait(model, "selected", node.name);
-    mark();
+    if (node.row && node !== selected()) setTrait(model, "selected", node.name);
+    else mark();
   }
 
   /** Opens the way to the selected layer. */
@@ -447,7 +447,9 @@ function render({ model, el, signal, host }) {
   });
   observer.observe(list);
   list.addEventListener("scroll", follow, { signal });
-  list.addEventListener("focusout", () => mark(), { signal });
+  const left = (/** @type {FocusEvent} */ { relatedTarget: to }) =>
+    !(to instanceof Node && list.contains(to));
+  list.addEventListener("focusout", (event) => left(event) && mark(), { signal });
   signal.addEventListener("abort", () => observer.disconnect());
 }
 
