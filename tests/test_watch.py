@@ -176,19 +176,53 @@ def test_what_is_asked_on_the_way_does_not_wait_for_a_computation(ask):
     assert answer == {"peek": None, "cached": frozenset(), "generation": 1, "clear": None}[ask]
 
 
-def test_the_weights_are_looked_at_beside_the_computation(monkeypatch):
+def test_the_weights_are_looked_at_beside_a_computation_and_before_what_is_stored(monkeypatch):
     cache = ActivationCache(small_model())
-    computing = threading.Event()
+    computing, looks = threading.Event(), []
     compute = cache._runner._compute
 
     def compute_and_tell(*arguments):
         computing.set()
         return compute(*arguments)
 
+    def look():
+        looks.append((computing.wait(30), threading.current_thread() is threading.main_thread()))
+        return False
+
     monkeypatch.setattr(cache._runner, "_compute", compute_and_tell)
-    monkeypatch.setattr(cache._weights, "changed", lambda: not computing.wait(30))
+    monkeypatch.setattr(cache._weights, "changed", look)
     cache.activation(PHOTO, "predictions")
-    assert cache.info().nbytes, "it looked first, or all was forgotten"
+    cache.activation(PHOTO, "predictions")
+    assert looks == [(True, False), (True, True)]
+
+
+def test_while_the_weights_keep_changing_nothing_is_computed_for_nothing():
+    model = small_model()
+    cache = ActivationCache(model)
+    cache.activation(PHOTO, "predictions")
+    # The first change may be seen before the computation has begun.
+    for step, misses in enumerate([{1, 2}, {1}, {1}]):
+        model.layers[-1].bias.assign(np.full(3, step + 1))
+        before = cache.info().misses
+        photo = PHOTO + step + 1
+        np.testing.assert_allclose(
+            cache.activation(photo, "predictions"),
+            model(photo[None].astype(np.float32), training=False)[0],
+            atol=1e-6,
+        )
+        assert cache.info().misses - before in misses
+
+
+def test_a_question_is_answered_while_python_ends(monkeypatch):
+    model = small_model()
+    cache = ActivationCache(model)
+    before = cache.activation(PHOTO, "predictions")
+    # What concurrent.futures sets once the main thread has ended.
+    monkeypatch.setattr("concurrent.futures.thread._shutdown", True)
+    np.testing.assert_array_equal(cache.activation(PHOTO, "predictions"), before)
+    cache.clear()
+    model.layers[-1].bias.assign([3, 2, 1])
+    assert not np.allclose(cache.activation(PHOTO, "predictions"), before)
 
 
 def test_an_error_of_the_look_is_an_error_of_the_question(monkeypatch):
