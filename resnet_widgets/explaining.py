@@ -171,12 +171,9 @@ class _Asked:
         value = self._options.get(name)
         return value if type(value) is int else default
 
-    def count_of(self, layer: str) -> int:
-        """How many channels a layer has."""
-        return self.cache.graph.find(layer).shape[-1] or 1
-
     def channel_of(self, layer: str) -> int:
-        return max(0, min(self.number("channel"), self.count_of(layer) - 1))
+        count = self.cache.graph.find(layer).shape[-1] or 1
+        return max(0, min(self.number("channel"), count - 1))
 
     def cell_of(self, layer: str) -> tuple[int, int] | None:
         """The cell in the middle of the cursor, or `None`."""
@@ -210,9 +207,7 @@ def _scores(asked: _Asked) -> Answer:
         for i in sorted(indices, key=lambda i: _rank_of(after[i]), reverse=True)
     ]
     names = [edit.name for edit in image.edits] if edited else []
-    # What the knobs can be of; there are classes also where no layer is looked at.
-    channels = asked.count_of(asked.layer) if asked.text("layer") else 0
-    return {"rows": rows, "best": best, "names": names, "channels": channels}, []
+    return {"rows": rows, "best": best, "names": names}, []
 
 
 def _rank_of(score: ClassScore) -> float:

@@ -202,7 +202,7 @@ def test_edits_from_python_are_checked(page):
 
 
 QUESTIONS = {
-    "scores": {"target": 2, "layer": "conv3_block1_out"},
+    "scores": {"target": 2},
     "rank": {"layer": "conv3_block1_out", "target": -1},
     "cam": {"layer": "conv3_block1_out", "method": "grad-cam++", "target": 1},
     "pixels": {"method": "occlusion", "target": 1},
@@ -220,7 +220,7 @@ def test_every_question_has_an_answer(page, what):
     content, buffers = page.wait("answer", 1)
     data = content["data"]
     if what == "scores":
-        assert len(data["rows"]) == 4 and data["names"] == [] and data["channels"] == 6
+        assert len(data["rows"]) == 4 and data["names"] == []
     elif what == "rank":
         assert sorted(channel for channel, _ in data["rows"]) == list(range(6))
     elif what == "cam":
@@ -422,8 +422,23 @@ def test_a_page_gets_few_edits(page):
     edit = Mute("conv1_relu", 1).to_dict()
     page.comm.page_sets(edits=[edit] * 100)
     assert page.explorer.edits == []
+    assert "at most 64 edits" in page.comm.page_has()["error"]
     page.comm.page_sets(edits=["mute"])
     assert page.explorer.edits == []
+
+
+def test_a_page_gets_edits_of_few_channels(page):
+    edits = [Mute("conv1_relu", range(6)).to_dict()] * 60
+    page.comm.page_sets(edits=edits)
+    assert len(page.explorer.edits) == 60
+    long = {"kind": "mute", "layer": "conv1_relu", "channels": [0] * (8192 - 359)}
+    page.comm.page_sets(edits=[*edits, long])
+    assert len(page.explorer.edits) == 60
+    assert page.comm.page_has()["edits"] == edits
+    said = "8192 channels in all. Received: 61 edits of 8193 channels"
+    assert said in page.comm.page_has()["error"]
+    page.comm.page_sets(edits=edits[1:])
+    assert page.comm.page_has()["error"] == ""
 
 
 def test_the_part_of_the_photo_that_the_model_sees():

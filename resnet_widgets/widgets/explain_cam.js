@@ -56,7 +56,8 @@ export function camSection(panel) {
     element("div", { class: "rw-why-where" }, title),
     by,
   );
-  const list = element("div", { class: "rw-why-list" });
+  const list = element("div", { class: "rw-why-list", role: "group" });
+  list.setAttribute("aria-label", "Channels that make the map");
   const turn = element("button", { type: "button" });
   turn.addEventListener("click", () => panel.open("knobs"));
   const node = element(
@@ -109,6 +110,7 @@ export function camSection(panel) {
     cam = null;
     sum.hidden = head.hidden = true;
     list.replaceChildren();
+    shown = [];
     title.textContent = countText.textContent = "";
     picture.show(null);
   }

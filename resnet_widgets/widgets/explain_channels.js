@@ -1,8 +1,11 @@
 // The channels that the knobs turn together: typed into a field, or ticked where they are listed.
 
-import { change, element, onChange, setTrait } from "./shared.js";
+import { change, element, followFrame, onChange, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
+
+/** Channels that are taken before it is known how many there are: as many as edits may have. */
+const MOST_CHANNELS = 8192;
 
 /**
  * Channels as they are typed, `3, 17, 40-47`.
@@ -74,15 +77,16 @@ export const countOfChannels = (/** @type {number} */ count) =>
  * A field for the channels; empty, it stands for the one that is selected.
  * @param {Panel} panel
  */
-export function channelsField({ model, chosen, signal }) {
+export function channelsField(panel) {
+  const { model, chosen, signal } = panel;
   const id = `rw-${Math.random().toString(36).slice(2)}`;
   const field = element("input", {
     type: "text",
     placeholder: "several, such as 3, 17, 40-47",
     autocomplete: "off",
     spellcheck: "false",
+    title: "Channels of this layer; with another layer they go",
     "aria-describedby": id,
-    disabled: true,
   });
   const empty = element("button", {
     type: "button",
@@ -92,11 +96,11 @@ export function channelsField({ model, chosen, signal }) {
     "aria-label": "The selected channel alone",
     hidden: true,
   });
-  const note = element("p", { class: "rw-why-wrong", id, role: "status", hidden: true });
-  let count = 0;
+  const note = element("p", { class: "rw-why-wrong", id, role: "status" });
+  let count = MOST_CHANNELS;
 
   function say(/** @type {string} */ text) {
-    change(note, { text, hidden: !text });
+    change(note, { text, title: text || null });
     change(field, { "aria-invalid": text ? "true" : null });
   }
   function arrange() {
@@ -109,18 +113,16 @@ export function channelsField({ model, chosen, signal }) {
     empty.hidden = !field.value;
     say("");
   }
-  field.addEventListener("input", () => {
+  function read() {
     const { channels, wrong } = readChannels(field.value, count);
     if (!wrong) say("");
     chosen.set(wrong ? null : channels);
-  });
+  }
+  field.addEventListener("input", read);
   field.addEventListener("change", () => {
     const { channels, wrong } = readChannels(field.value, count);
     if (!wrong) field.value = writeChannels(channels);
-    else
-      say(
-        `Channels must be numbers from 0 to ${count - 1}, such as 3, 17, 40-47. Received: ${wrong.slice(0, 40)}`,
-      );
+    else say(`Channels must be 0 to ${count - 1}. Received: ${wrong.slice(0, 40)}`);
   });
   empty.addEventListener("click", () => {
     chosen.set([]);
@@ -128,15 +130,17 @@ export function channelsField({ model, chosen, signal }) {
   });
   chosen.onChange(arrange);
   arrange();
-  onChange(model, ["layer"], () => allow(0), signal);
+  onChange(model, ["layer"], () => allow(MOST_CHANNELS), signal);
+  // The explorer reads the same frame: it is fetched once.
+  followFrame(panel, (state) => state.state === "ready" && allow(state.frame.channels));
 
-  /** How many channels the layer has; 0 until that is known. */
   function allow(/** @type {number} */ now) {
+    if (count === now) return;
     count = now;
-    field.disabled = count === 0;
+    if (field.value) read();
   }
   const label = element("label", {}, "channels", field);
-  return { node: element("div", { class: "rw-why-channels" }, label, empty), note, allow };
+  return { node: element("div", { class: "rw-why-channels" }, label, empty), note };
 }
 
 /**

@@ -23,7 +23,8 @@ export function withScale(edits, layer, channels, factor) {
  */
 function isKnobOf({ kind, layer: of, channels: those }, layer, channels) {
   const isKnob = kind === "mute" || kind === "scale";
-  return isKnob && of === layer && JSON.stringify(those) === JSON.stringify(channels);
+  const isOfAll = isKnob && of === layer && those.length === channels.length;
+  return isOfAll && JSON.stringify(those) === JSON.stringify(channels);
 }
 
 /**
@@ -35,14 +36,30 @@ function isKnobOf({ kind, layer: of, channels: those }, layer, channels) {
  */
 export function factorOf(edits, layer, channels) {
   const here = edits.filter((edit) => edit.layer === layer);
-  const isSilent = (/** @type {number} */ channel) =>
-    here.some(
-      ({ kind, channels: those }) =>
-        (kind === "mute" && those.includes(channel)) ||
-        (kind === "solo" && !those.includes(channel)),
-    );
+  const loud = new Set(channels);
+  for (const { kind, channels: those, factor } of here) {
+    if (kind === "mute" || factor === 0) for (const channel of those) loud.delete(channel);
+    if (kind !== "solo") continue;
+    const kept = new Set(those);
+    for (const channel of loud) if (!kept.has(channel)) loud.delete(channel);
+  }
   const own = here.find((edit) => edit.kind === "scale" && isKnobOf(edit, layer, channels));
-  return channels.every(isSilent) ? 0 : (own?.factor ?? 1);
+  return loud.size === 0 ? 0 : (own?.factor ?? 1);
+}
+
+/**
+ * Whether all of these channels are scaled by an edit that is not of just this set.
+ * @param {any[]} edits
+ * @param {string} layer
+ * @param {number[]} channels
+ */
+export function areScaledByOthers(edits, layer, channels) {
+  const others = withScale(edits, layer, channels, 1).filter(
+    (edit) => edit.kind === "scale" && edit.layer === layer && edit.factor !== 1,
+  );
+  const rest = new Set(channels);
+  for (const other of others) for (const channel of other.channels) rest.delete(channel);
+  return rest.size === 0;
 }
 
 /**

@@ -1,7 +1,7 @@
 // Prediction and knobs: what the network says, before and after its activations were changed.
 
 import { channelsField, countOfChannels } from "./explain_channels.js";
-import { factorOf, isSame, toggled, withScale } from "./explain_edits.js";
+import { areScaledByOthers, factorOf, isSame, toggled, withScale } from "./explain_edits.js";
 import { formatChance, formatLogit, lesson, oneAtATime } from "./explain_parts.js";
 import { ranking } from "./explain_rank.js";
 import { change, element, onChange, refill, setTrait, throttle } from "./shared.js";
@@ -54,7 +54,7 @@ const formatFactor = (/** @type {number} */ factor) =>
 export function knobsSection(panel) {
   const { model, chosen, signal } = panel;
   const where = element("b");
-  const silent = element("span", { class: "rw-soft", text: " · silenced" });
+  const besides = element("span", { class: "rw-soft" });
   const channels = channelsField(panel);
   const mute = element("button", { type: "button", text: "Mute" });
   const solo = element("button", { type: "button", text: "Solo" });
@@ -98,9 +98,14 @@ export function knobsSection(panel) {
     element(
       "div",
       {},
-      element("div", { class: "rw-why-where" }, where, silent),
+      element(
+        "div",
+        { class: "rw-why-turned" },
+        element("div", { class: "rw-why-where" }, where, besides),
+        channels.note,
+      ),
       channels.node,
-      element("div", { class: "rw-why-turn" }, controls, channels.note),
+      controls,
       none,
       list,
       reset,
@@ -182,8 +187,14 @@ export function knobsSection(panel) {
     // What other edits silence, its own scale does not bring back.
     const isSilenced = factorOf(withScale(edits(), layer, turned(), 1), layer, turned()) === 0;
     factor.disabled = mute.disabled || isSilenced;
-    factor.title = isSilenced ? "Silenced by another edit: undo that first" : "";
-    silent.hidden = !isSilenced;
+    const isScaled = areScaledByOthers(edits(), layer, turned());
+    const [said, more] = isSilenced
+      ? [" · silenced", "Silenced by another edit: undo that first"]
+      : isScaled
+        ? [" · scaled already", "Beside what another edit scales it with"]
+        : ["", ""];
+    change(besides, { text: said });
+    factor.title = more;
     ranked.arrange();
   }
 
@@ -258,10 +269,8 @@ export function knobsSection(panel) {
   // A scale that is dragged takes more steps than the kernel can answer for.
   const askScores = oneAtATime(async () => {
     const named = edits();
-    const layer = model.get("layer");
-    const answer = await panel.ask("scores", { target: model.get("target"), layer });
+    const answer = await panel.ask("scores", { target: model.get("target") });
     if (!answer) return;
-    if (layer === model.get("layer")) channels.allow(answer.data.channels);
     showScores(answer.data);
     showEdits(answer.data.names, named);
   });

@@ -13,9 +13,11 @@ from ._base import LONGEST_NAME, Widget, WidgetList, clamp_cursor, clamp_index, 
 from .activation_map import ActivationMap
 
 _LARGEST_ID = 2**53
-# What a page may hand over: some names and numbers, and never more edits than a person makes.
+# What a page may hand over: some names and numbers, and never more edits than a person makes, of
+# no more channels in all (they go there and back with each step of a scale).
 _MOST_OPTIONS = 16
 _MOST_EDITS = 64
+_MOST_CHANNELS = 8192
 
 Answer = tuple[dict[str, Any], list[bytes]]
 Say = Callable[[float | None, str, list[bytes]], None]
@@ -91,9 +93,22 @@ class ExplainPanel(Widget):
         if name in ("labelled", "size"):
             return False
         if name == "edits":
-            fits = isinstance(value, list) and len(value) <= _MOST_EDITS
-            return fits and all(isinstance(edit, dict) for edit in value)
+            return _are_edits(value) and self._has_room_for(value)
         return super().accepts(name, value)
+
+    def _has_room_for(self, edits: list[dict[str, Any]]) -> bool:
+        """Whether these are few enough; if not, the page says so."""
+        lists = [edit["channels"] for edit in edits if isinstance(edit.get("channels"), list)]
+        channels = sum(map(len, lists))
+        if len(edits) <= _MOST_EDITS and channels <= _MOST_CHANNELS:
+            return True
+        self.report(
+            ValueError(
+                f"`edits` must be at most {_MOST_EDITS} edits of {_MOST_CHANNELS} channels in all. "
+                f"Received: {len(edits)} edits of {channels} channels"
+            )
+        )
+        return False
 
     @traitlets.observe("opened", "store")
     def _make_maps(self, _change: Any) -> None:
@@ -141,6 +156,10 @@ class ExplainPanel(Widget):
             self._source(what, options, say).add_done_callback(answer)
         except Exception as error:
             refuse(error)
+
+
+def _are_edits(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(edit, dict) for edit in value)
 
 
 def _is_question(content: dict[str, Any]) -> bool:

@@ -22,7 +22,6 @@ SCORES = {
     ],
     "best": [3, 3],
     "names": [],
-    "channels": 512,
 }
 EDITED = {
     "rows": [
@@ -31,7 +30,6 @@ EDITED = {
     ],
     "best": [3, 5],
     "names": [f"mute channel 7 of {LAYER}"],
-    "channels": 512,
 }
 
 RANKED = {
@@ -50,6 +48,7 @@ def show_panel(show):
         state = {"photo": "cat", "layer": LAYER, "channel": 7, "opened": True, **state}
         references = [f"anywidget:m{i}" for i in range(4)]
         frames = {f"cat|{name}": np.eye(4, dtype=np.float32)[..., None] for name in "abcd"}
+        frames[f"cat|{LAYER}"] = np.ones((1, 1, 512), np.float32)
         return show(
             "explain_panel.js",
             ExplainPanel,
@@ -123,7 +122,7 @@ def test_what_was_and_what_is_have_room_beside_each_other(show_panel, width):
         for n in range(3)
     ]
     page.get_by_role("button", name="Mute", exact=True).click()
-    answer(page, "scores", {"rows": rows, "best": [0, 0], "names": ["mute"], "channels": 512})
+    answer(page, "scores", {"rows": rows, "best": [0, 0], "names": ["mute"]})
     expect(page.locator(".rw-why-scores tbody tr").first).to_contain_text("−1.38 → −2.63")
     boxes = page.locator(".rw-why-scores tr").evaluate_all(
         """(rows) => rows.map((row) => [...row.cells].map((cell) => {
@@ -376,9 +375,6 @@ def test_a_ranking_stays_to_be_muted_down_and_says_that_it_is_old(show_panel):
 def test_channels_that_are_typed_are_turned_together(show_panel):
     page = show_panel()
     field = page.get_by_label("channels", exact=True)
-    # How many there are is not known yet.
-    expect(field).to_be_disabled()
-    answer(page, "scores", SCORES)
     where = page.locator(".rw-why-where")
     expect(where.locator("b")).to_have_text(f"{LAYER} · channel 7")
     field.fill("17, 3 40 – 42")
@@ -401,22 +397,55 @@ def test_channels_that_are_typed_are_turned_together(show_panel):
     expect(field).to_have_value("")
     # Silent, for it is not among those that were soloed.
     expect(page.get_by_label("Scale the channel")).to_be_disabled()
-    silent = page.get_by_text("· silenced")
-    expect(silent).to_be_visible()
+    besides = where.locator("span")
+    expect(besides).to_have_text(" · silenced")
+    # It is soloed, and is one of those that are doubled.
     field.fill("40")
-    expect(silent).to_be_hidden()
+    expect(besides).to_have_text(" · scaled already")
+    expect(page.get_by_label("Scale the channel")).to_be_enabled()
     expect(where.locator("b")).to_have_text(f"{LAYER} · channel 40")
     update(page, layer="a")
     expect(field).to_have_value("")
     expect(where.locator("b")).to_have_text("a · channel 7")
-    # The question that is open is of the other layer, and so is its answer.
-    answer(page, "scores", SCORES)
-    asked_of(page, "scores", layer="a")
-    expect(field).to_be_disabled()
-    answer(page, "scores", {**SCORES, "channels": 8})
-    expect(field).to_be_enabled()
-    field.fill("9")
-    expect(where.locator("b")).to_have_text("a · which channels?")
+    expect(besides).to_have_text("")
+
+
+def test_channels_are_typed_before_it_is_known_how_many_there_are(show_panel):
+    page = show_panel()
+    # A model without a classifier has no scores.
+    answer(page, "scores", None, kind="trouble", message="no classes")
+    field = page.get_by_label("channels", exact=True)
+    where = page.locator(".rw-why-where b")
+    field.focus()
+    page.evaluate("stub.holding = true")
+    update(page, layer="a")
+    expect(field).to_be_focused()
+    page.keyboard.type("0, 3")
+    expect(where).to_have_text("a · 2 channels")
+    page.evaluate("stub.release()")
+    # The frame says that there is one.
+    expect(where).to_have_text("a · which channels?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Channels must be 0 to 0. Received: 3")).to_be_visible()
+    # What is known of one layer is not of the next.
+    update(page, layer="b")
+    page.keyboard.type("0, 3")
+    expect(where).to_have_text("b · 2 channels")
+
+
+def test_a_channel_that_a_set_silences_is_not_scaled(show_panel):
+    both = {"kind": "scale", "layer": LAYER, "channels": [3, 7], "factor": 0}
+    page = show_panel(edits=[both])
+    expect(page.get_by_text("· silenced")).to_be_visible()
+    expect(page.get_by_text("× 0.0")).to_be_visible()
+    expect(page.get_by_label("Scale the channel")).to_be_disabled()
+    page.get_by_label("channels", exact=True).fill("3, 7")
+    expect(page.get_by_text("· silenced")).to_have_count(0)
+    expect(page.get_by_label("Scale 2 channels")).to_be_enabled()
+
+
+PLACES = """() => [...document.querySelectorAll(".rw-why-channels ~ *, .rw-why-wide")]
+  .map((node) => node.getBoundingClientRect().top)"""
 
 
 def test_what_names_no_channels_turns_none_and_is_said(show_panel):
@@ -424,16 +453,27 @@ def test_what_names_no_channels_turns_none_and_is_said(show_panel):
     answer(page, "scores", SCORES)
     field = page.get_by_label("channels", exact=True)
     mute = page.get_by_role("button", name="Mute", exact=True)
+    update(page, region=[0, 0, 0.5, 1])
     field.fill("3, 510-512")
     note = page.get_by_text("Received: ")
+    status = page.locator(".rw-why-wrong")
+    expect(status).to_have_role("status")
+    expect(status).to_have_css("display", "block")
+    places = page.evaluate(PLACES)
     # Not while it is typed, but nothing is done with it either.
     expect(mute).to_be_disabled()
     expect(page.get_by_label("Scale the channel")).to_be_disabled()
     expect(note).to_have_count(0)
     page.keyboard.press("Enter")
-    said = "Channels must be numbers from 0 to 511, such as 3, 17, 40-47. Received: 510-512"
+    said = "Channels must be 0 to 511. Received: 510-512"
     expect(note).to_have_text(said)
-    expect(mute).to_be_hidden()
+    expect(note).to_be_visible()
+    # It is left by a click on what is below, which must not move away.
+    assert page.evaluate(PLACES) == places
+    expect(mute).to_be_visible()
+    expect(page.get_by_role("button", name="Erase region")).to_be_visible()
+    expect(page.get_by_role("button", name="Erase region")).to_be_enabled()
+    expect(page.locator(".rw-why-where")).to_be_hidden()
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).to_have_accessible_description(said)
     field.fill("3, 510")
@@ -496,8 +536,11 @@ def test_a_long_ranking_leaves_no_half_empty(show_panel, width):
     answer(page, "rank", {**RANKED, "rows": [[n, 1 / (n + 1)] for n in range(24)]})
     rows = page.locator(".rw-why-list .rw-why-ranked")
     expect(rows).to_have_count(24)
-    lefts = rows.evaluate_all("(rows) => rows.map((row) => row.getBoundingClientRect().left)")
     listed = page.locator(".rw-why-list")
+    lesson = page.locator(".rw-why-lesson").bounding_box()
+    below = listed.bounding_box()
+    assert lesson["y"] >= below["y"] + below["height"]
+    lefts = rows.evaluate_all("(rows) => rows.map((row) => row.getBoundingClientRect().left)")
     is_scrolled = listed.evaluate("(list) => list.scrollHeight > list.clientHeight")
     if width == 960:
         assert lefts[0] == lefts[11] < width / 2 < lefts[12] == lefts[23]
@@ -615,6 +658,8 @@ def test_channels_of_a_cam_are_ticked_for_the_knobs(show_panel):
     expect(turn).to_have_text("Turn the knobs of 2 channels")
     page.get_by_label("Channels ranked by").select_option("contribution")
     expect(page.get_by_label(f"choose channel 7 of {LAYER}")).to_be_checked()
+    box = page.get_by_label(f"choose channel 7 of {LAYER}").element_handle()
+    expect(page.get_by_role("group", name="Channels that make the map")).to_be_visible()
     turn.click()
     expect(page.get_by_role("tab", name="Prediction & knobs")).to_be_focused()
     expect(page.get_by_label("channels", exact=True)).to_have_value("3, 7")
@@ -623,6 +668,8 @@ def test_channels_of_a_cam_are_ticked_for_the_knobs(show_panel):
     go_to(page, "CAM")
     update(page, layer="b")
     expect(turn).to_have_count(0)
+    # Boxes that are no longer in the page are not kept, to be marked with those that are.
+    assert box.evaluate("(box) => [box.isConnected, box.checked]") == [False, True]
 
 
 def test_a_long_list_of_channels_ends_where_the_picture_beside_it_does(show_panel):

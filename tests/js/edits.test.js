@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { readChannels, writeChannels } from "../../resnet_widgets/widgets/explain_channels.js";
 import {
   areSame,
+  areScaledByOthers,
   factorOf,
   toggled,
   withScale,
@@ -47,6 +48,45 @@ test("a set of channels has a scale of its own, beside those of the channels in 
     both,
     { ...both, channels: [3], factor: 3 },
   ]);
+});
+
+test("a set that is scaled to nothing silences each channel in it", () => {
+  const none = { kind: "scale", layer: "a", channels: [3, 7], factor: 0 };
+  const own = { kind: "scale", layer: "a", channels: [7], factor: 2 };
+  assert.equal(factorOf([none, own], "a", [7]), 0);
+  assert.equal(factorOf([none], "a", [3, 8]), 1);
+  assert.equal(factorOf([none], "b", [7]), 1);
+  assert.equal(factorOf([none], "a", [3, 7]), 0);
+  assert.equal(factorOf(withScale([none], "a", [3, 7], 1), "a", [3, 7]), 1);
+});
+
+test("a channel may be scaled with others too", () => {
+  const both = { kind: "scale", layer: "a", channels: [3, 7], factor: 2 };
+  assert.ok(areScaledByOthers([both], "a", [7]));
+  assert.ok(!areScaledByOthers([both], "a", [3, 7]));
+  assert.ok(!areScaledByOthers([both], "a", [3, 8]));
+  assert.ok(!areScaledByOthers([both], "b", [7]));
+  assert.ok(!areScaledByOthers([{ ...both, factor: 1 }], "a", [7]));
+  assert.ok(!areScaledByOthers([{ ...both, kind: "mute" }], "a", [7]));
+});
+
+test("many channels of many edits are looked at once each", () => {
+  let looks = 0;
+  const looked = (/** @type {number[]} */ list) =>
+    new Proxy(list, {
+      get(target, name) {
+        if (typeof name === "string" && /^\d+$/.test(name)) looks += 1;
+        return Reflect.get(target, name);
+      },
+    });
+  const all = Array.from({ length: 300 }, (_, n) => n);
+  const edits = Array.from({ length: 20 }, () => ({
+    kind: "solo",
+    layer: "a",
+    channels: looked(all),
+  }));
+  assert.equal(factorOf(edits, "a", all), 1);
+  assert.ok(looks <= 300 * 20, `${looks} looks`);
 });
 
 test("a layer has one solo", () => {
