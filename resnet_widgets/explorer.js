@@ -5,15 +5,13 @@ import { shareTrait, uniteTrait } from "./widgets/bound_traits.js";
 import { explorerKeys } from "./widgets/explorer_keys.js";
 import { explorerLayout } from "./widgets/explorer_layout.js";
 import { explorerPointing } from "./widgets/explorer_pointing.js";
+import { DRAWING } from "./widgets/frame.js";
 import { watchKernel } from "./widgets/lifeline.js";
 import { handWins } from "./widgets/saving.js";
 import { becomeRoot, element, followFrame, onChange } from "./widgets/shared.js";
 
 /** Milliseconds that a pointer rests on a row of the tree before it may be about to click. */
 const REST = 60;
-
-/** Milliseconds that a layer may be drawn in before its neighbours are fetched. */
-const FIRST = 50;
 
 /** Traits that hold the widgets it is made of. */
 const WIDGETS = "store tree map grid slider stages picker compare_picker why".split(" ");
@@ -177,8 +175,14 @@ async function renderExplorer({ model, el, signal, host }) {
     else kernel.answered();
   });
   onChange(models.picker, ["busy"], () => models.picker.get("busy") && kernel.asked(), signal);
-  // Later, because the views ask for what they show in a microtask, and theirs goes first.
-  onChange(model, ["layer", "photo"], () => setTimeout(fetchAhead, FIRST), signal);
+  /** @type {any} */
+  let drawing;
+  // Later, because what the views ask for goes first.
+  const moveOn = () => {
+    clearTimeout(drawing);
+    drawing = setTimeout(fetchAhead, DRAWING);
+  };
+  onChange(model, ["layer", "photo"], moveOn, signal);
   layout.boxes.tree.addEventListener("pointerover", pointAt, { signal });
   layout.boxes.tree.addEventListener("pointerleave", () => clearTimeout(resting), { signal });
   // A photo and its own crop have one key, because the model sees the same, but two pictures.

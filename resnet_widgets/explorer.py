@@ -205,6 +205,7 @@ class Explorer(ExplorerState):
             # thread, whatever locks it holds, so it must not wait for one.
             return
         self._jobs.worker.close()
+        self._serving.close()
         self._explainer.close()
         self._still.close()
         with traits_lock:

@@ -17,9 +17,11 @@ class Jobs:
         self._shown = shown
         self.worker = Worker(self._on_progress)
 
-    def submit(self, function: Callable[[Task], Any], kind: str) -> Future:
+    def submit(
+        self, function: Callable[[Task], Any], kind: str, *, when_idle: bool = False
+    ) -> Future:
         """Runs `function(task)`; what it raises is shown. A newer one of its kind replaces it."""
-        future = self.worker.submit(function, kind=kind)
+        future = self.worker.submit(function, kind=kind, when_idle=when_idle)
         future.add_done_callback(self._on_done)
         return future
 

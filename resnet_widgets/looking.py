@@ -106,7 +106,8 @@ class Looking:
 
     def follow_weights(self) -> None:
         """Looks at the photo again if what the page has of it is not that of the weights now."""
-        self._submit(self._follow_weights, "weights")
+        # After the frames that a page waits for.
+        self._submit(self._follow_weights, "weights", when_idle=True)
 
     def go_strongest(self) -> None:
         """Shows the strongest channel of the layer, unless one is chosen before it is known."""
@@ -122,7 +123,7 @@ class Looking:
                 if self._shown.layer == layer:
                     self._shown.channel = channel
 
-        self._submit(choose, "channel")
+        self._submit(choose, "channel", when_idle=True)
 
     def stop_choosing(self) -> None:
         """Leaves the channel as it is: somebody has chosen one."""
@@ -267,10 +268,12 @@ class Looking:
         self._given_cache = self._model = self._seen = self._compared = None
         self._newest.clear()
 
-    def _submit(self, function: Callable[[Task], Any], kind: str) -> Future:
+    def _submit(
+        self, function: Callable[[Task], Any], kind: str, *, when_idle: bool = False
+    ) -> Future:
         # Under the lock, so that nobody waits for the job that this one has replaced.
         with traits_lock:
-            future = self._jobs.submit(function, kind)
+            future = self._jobs.submit(function, kind, when_idle=when_idle)
             self._newest.pop(kind, None)
             self._newest[kind] = future
         future.add_done_callback(self._tell)

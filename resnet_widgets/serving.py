@@ -14,12 +14,13 @@ from .engine.worker import Worker
 from .explorer_state import ExplorerState
 from .frame import Frame
 from .photos import Photos
+from .widgets._base import traits_lock
 
 # Largest activation, in bytes, that is turned into a frame in the thread that the page waits for.
 _MAX_AT_ONCE = 4 * 2**20
 # Planes of more bytes than this travel reduced; the page asks for the whole one that it shows.
 _MOST_BYTES = 4 * 2**20
-# Seconds until the page hears what is being computed and what the cache has. A frame is there
+# Seconds that a computation goes on, or is over, until the page hears of it. A frame is there
 # sooner than that, and to draw such marks would only keep the page from drawing it.
 _LATER = 0.2
 
@@ -31,8 +32,9 @@ class Serving:
         self._shown, self._worker, self._photos = shown, worker, photos
         # Frames that are on their way, by photo and layer: a page that waits asks again and again.
         self._frames: dict[tuple[str, str], Future[Frame]] = {}
-        # Path of the layer that is being computed, and whether the page will hear of it.
-        self._computing, self._is_due = "", False
+        # Path of the layer that is being computed, and what will tell the page how things stand.
+        self._computing = ""
+        self._timer = threading.Timer(_LATER, self._tell, [""])
 
     def frame(self, photo: str, layer: str) -> Frame | Future[Frame]:
         """One layer of one photo for the page: at once if it is there and small."""
@@ -68,10 +70,11 @@ class Serving:
             self._worker.submit(lambda task: cache.trace(image, index), when_idle=True)
 
         with contextlib.suppress(RuntimeError):  # closed meanwhile
-            for piece in cache.graph.pieces:
-                trace(piece.index)
-            trace(None)
+            # The newest request runs first.
             self._worker.submit(lambda task: self.show_memory(), when_idle=True)
+            trace(None)
+            for piece in reversed(cache.graph.pieces):
+                trace(piece.index)
 
     def show_memory(self) -> None:
         """Tells the page what is cached, and how full the cache is."""
@@ -101,24 +104,30 @@ class Serving:
 
     def _compute(self, image: InputImage | EditedRun, path: str) -> np.ndarray:
         assert self._shown.cache is not None
-        self._work_on(path)
         try:
+            self._work_on(path)
             return self._shown.cache.activation(image, path)
         finally:
             self._work_on("")
 
+    def close(self) -> None:
+        """Tells the page nothing more."""
+        self._timer.cancel()
+
     def _work_on(self, path: str) -> None:
         self._computing = path
-        if not self._is_due:
-            self._is_due = True
-            timer = threading.Timer(_LATER, self._tell)
-            timer.daemon = True
-            timer.start()
+        self._timer.cancel()
+        # A mark that is there goes at once.
+        pause = 0 if self._shown.tree.computing and not path else _LATER
+        self._timer = threading.Timer(pause, self._tell, [path])
+        self._timer.daemon = True
+        # A Python that is about to end starts no threads.
+        with contextlib.suppress(RuntimeError):
+            self._timer.start()
 
-    def _tell(self) -> None:
-        """Tells the page how things stand by now."""
-        # First: what changes from here on is told by another timer.
-        self._is_due = False
-        self._shown.tree.update(computing=self._computing)
+    def _tell(self, path: str) -> None:
+        """Tells the page what is computed, if that is still `path`, and what the cache has."""
+        with traits_lock:
+            self._shown.tree.computing = path if path == self._computing else ""
         with contextlib.suppress(RuntimeError):  # closed meanwhile
-            self._worker.submit(lambda task: self.show_memory(), kind="memory")
+            self._worker.submit(lambda task: self.show_memory(), kind="memory", when_idle=True)

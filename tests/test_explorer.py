@@ -166,39 +166,119 @@ def test_all_pieces_are_traced_ahead(make):
     assert explorer.tree.computing == ""
 
 
-def test_a_page_hears_what_is_computed_only_if_it_takes_long(make, monkeypatch):
-    explorer, timers, told = done(make()), [], []
+class Timers:
+    """In place of `threading`: the timers that were started, which end when a test says so."""
 
-    def timer(pause, tell):
-        timers.append(tell)
-        return SimpleNamespace(start=lambda: None)
+    def __init__(self):
+        self.pending = []
 
-    monkeypatch.setattr(serving, "threading", SimpleNamespace(Timer=timer))
-    explorer.tree.observe(lambda change: told.append(change.new), "computing")
-    compute = explorer.cache.activation
-    monkeypatch.setattr(explorer.cache, "peek", lambda *of: None)
-    for path in ("conv3_block1_1_conv", "conv3_block1_add"):
-        assert ask(explorer, path)[0]["kind"] == "frame"
-    (tell,) = timers
-    tell()
-    assert told == []
+    def Timer(self, pause, tell, args):
+        timer = SimpleNamespace(pause=pause, end=lambda: tell(*args))
+        timer.start = lambda: self.pending.append(timer)
+        timer.cancel = lambda: timer in self.pending and self.pending.remove(timer)
+        return timer
 
+
+@pytest.fixture
+def timers(monkeypatch):
+    timers = Timers()
+    monkeypatch.setattr(serving, "threading", timers)
+    return timers
+
+
+def hold_computation(explorer, monkeypatch):
+    """Nothing is in the cache, and a computation takes until the second event is set."""
     begun, may_end = threading.Event(), threading.Event()
+    compute = explorer.cache.activation
 
     def take_long(*of):
         begun.set()
         assert may_end.wait(LONG)
         return compute(*of)
 
+    monkeypatch.setattr(explorer.cache, "peek", lambda *of: None)
     monkeypatch.setattr(explorer.cache, "activation", take_long)
+    return begun, may_end
+
+
+def test_a_page_hears_what_is_computed_only_if_it_takes_long(make, monkeypatch, timers):
+    explorer, told = done(make()), []
+    explorer.tree.observe(lambda change: told.append(change.new), "computing")
+    begun, may_end = hold_computation(explorer, monkeypatch)
+    may_end.set()
+    for path in ("conv3_block1_1_conv", "conv3_block1_add"):
+        assert explorer._serving.frame(explorer.photo, path).result(LONG)
+    (quiet,) = timers.pending
+    assert quiet.pause == serving._LATER, "what is cached is said once nothing is computed"
+
+    begun.clear(), may_end.clear()
     frame = explorer._serving.frame(explorer.photo, "conv3_block1_add")
     assert begun.wait(LONG)
-    timers.pop()()
+    quiet.end()
+    assert told == [], "what was to be said before says nothing of what has just begun"
+    (slow,) = timers.pending
+    assert slow.pause == serving._LATER
+    slow.end()
     assert told == ["conv3_block1_add"]
     may_end.set()
     assert frame.result(LONG).layer == "conv3_block1_add"
-    timers.pop()()
+    (over,) = timers.pending
+    assert over.pause == 0
+    slow.end()
+    assert told == ["conv3_block1_add", ""], "and what comes too late sets no mark"
+    explorer.close()
+    assert timers.pending == []
+    over.end()
     assert told == ["conv3_block1_add", ""]
+
+
+def test_a_mark_is_read_and_set_at_once(make, timers):
+    explorer, told = done(make()), []
+    explorer.tree.observe(lambda change: told.append(change.new), "computing")
+    serve = explorer._serving
+    serve._work_on("conv1_relu")
+    late = threading.Thread(target=timers.pending[0].end)
+    with traits_lock:
+        late.start()
+        # What it would say is over before it may say it.
+        late.join(0.05)
+        serve._work_on("")
+    late.join(LONG)
+    assert told == []
+
+
+def test_a_mark_that_cannot_be_told_fails_no_frame(make, monkeypatch):
+    explorer = done(make())
+
+    def start(timer):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    hold_computation(explorer, monkeypatch)[1].set()
+    with monkeypatch.context() as ending:
+        ending.setattr(threading.Timer, "start", start)
+        assert explorer._serving.frame(explorer.photo, "conv1_relu").result(LONG)
+
+
+def test_a_frame_that_is_asked_for_comes_before_what_a_new_layer_needs(make, monkeypatch):
+    explorer, order = done(make()), []
+    explorer.channel = 5
+    begun, may_end = hold_computation(explorer, monkeypatch)
+    held = explorer._serving.frame(explorer.photo, "conv1_relu")
+    assert begun.wait(LONG)
+    follow, strongest = looking.Looking._follow_weights, looking.strongest
+    note = lambda name, function: lambda *of: (order.append(name), function(*of))[1]  # noqa: E731
+    monkeypatch.setattr(looking.Looking, "_follow_weights", note("weights", follow))
+    monkeypatch.setattr(looking, "strongest", note("channel", strongest))
+    frame = explorer._serving.frame(explorer.photo, "predictions")
+    frame.add_done_callback(lambda _: order.append("frame"))
+    explorer.layer = "predictions"
+    assert explorer._is_channel_unsaid
+    may_end.set()
+    held.result(LONG)
+    explorer.wait(LONG)
+    explorer._jobs.worker.submit(lambda task: None, kind="rest", when_idle=True).result(LONG)
+    assert order[0] == "frame"
+    assert set(order) == {"frame", "weights", "channel"}
 
 
 def test_frames_are_the_activations(make):

@@ -59,6 +59,7 @@ class Worker:
     def __init__(self, on_progress: Callable[[float | None, str], None] | None = None) -> None:
         self._on_progress = on_progress or (lambda fraction, text: None)
         self._waiting: list[tuple[Task, Callable[[Task], Any], Future]] = []
+        self._when_idle: list[tuple[Task, Callable[[Task], Any], Future]] = []
         self._running: Task | None = None
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -76,8 +77,8 @@ class Worker:
         Args:
             function: Takes a `Task`.
             kind: Requests of one kind replace each other; `None` replaces nothing.
-            when_idle: Whether it waits for all other requests, also for those that come later. Of
-                several, the oldest runs first.
+            when_idle: Whether it waits for all requests that do not, also for those that come
+                later.
 
         Returns:
             A `Future` of the result, cancelled if a newer request of its kind came first.
@@ -90,8 +91,8 @@ class Worker:
             if self._closed:
                 raise RuntimeError("This worker is closed and takes no more requests.")
             replaced = self._drop(lambda other: kind is not None and other.kind == kind)
-            # Taken from the end.
-            self._waiting.insert(0 if when_idle else len(self._waiting), (task, function, future))
+            line = self._when_idle if when_idle else self._waiting
+            line.append((task, function, future))
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._work, name="resnet_widgets", daemon=True
@@ -127,17 +128,19 @@ class Worker:
         """Takes matching requests out of the line; returns their futures, to cancel unlocked."""
         if self._running and matches(self._running):
             self._running.cancel()
-        dropped = [future for task, _, future in self._waiting if matches(task)]
-        self._waiting = [entry for entry in self._waiting if not matches(entry[0])]
+        dropped = []
+        for line in (self._waiting, self._when_idle):
+            dropped += [future for task, _, future in line if matches(task)]
+            line[:] = [entry for entry in line if not matches(entry[0])]
         return dropped
 
     def _work(self) -> None:
         while True:
             with self._wake:
-                self._wake.wait_for(lambda: self._waiting or self._closed)
+                self._wake.wait_for(lambda: self._waiting or self._when_idle or self._closed)
                 if self._closed:
                     return
-                task, function, future = self._waiting.pop()
+                task, function, future = (self._waiting or self._when_idle).pop()
                 self._running = task
             try:
                 if future.set_running_or_notify_cancel():

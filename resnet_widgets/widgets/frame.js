@@ -1,5 +1,8 @@
 // One activation in the page, and what is worked out from it.
 
+/** Milliseconds that a frame somebody has waited for may be drawn in, before others are fetched. */
+export const DRAWING = 50;
+
 /** One activation as the kernel sent it; see `Frame` in `frame.py` for the meaning of the bytes. */
 export class Frame {
   /**

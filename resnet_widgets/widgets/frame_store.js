@@ -2,7 +2,7 @@
 // once, however many views want it.
 
 import { createCells, createPlanes } from "./exact_cells.js";
-import { Frame } from "./frame.js";
+import { DRAWING, Frame } from "./frame.js";
 
 /** Milliseconds after which a want is asked again, in case it was lost on the way, … */
 const AGAIN = 8_000;
@@ -11,8 +11,6 @@ const GIVE_UP = 60_000;
 const NO_ANSWER =
   "The kernel has not answered for a minute. If it is busy, the map will come when its cell has " +
   "ended; if it was restarted, run the cell of this widget again.";
-/** Milliseconds that a frame somebody has waited for may be drawn in, before others are fetched. */
-const DRAWING = 50;
 /** Wants given up of which a late answer is still taken. */
 const MOST_LATE = 32;
 

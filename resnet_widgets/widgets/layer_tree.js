@@ -196,7 +196,10 @@ function render({ model, el, signal, host }) {
   function rearrange() {
     lines = linesOf(tree.root, open, found?.shown);
     places = new Map(lines.flatMap((line, index) => line.nodes.map((node) => [node, index])));
-    space.style.height = `${lines.length * LINE}px`;
+    const full = lines.length * LINE;
+    space.style.height = `${full}px`;
+    // There are too few to be scrolled that far: the browser knows how far they are.
+    if (top > Math.max(0, full - height)) top = list.scrollTop;
     draw();
   }
 

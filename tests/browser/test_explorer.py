@@ -116,6 +116,25 @@ def wait_shown(page, layer, channel):
     page.wait_for_selector(f".rw-explorer-top canvas[data-shown='{layer}#{channel}']")
 
 
+def test_neighbours_are_fetched_once_a_hand_rests_and_the_layer_is_drawn(show_explorer):
+    page = show_explorer()
+    fetched = page.evaluate(
+        """async () => {
+          const [{ store }, { shown }] = [stub.exports, stub.models];
+          const fetched = [];
+          store.prefetch = (photo, layers) => fetched.push(layers);
+          for (const layer of ["conv3_block1_out", "conv1_relu", "conv2_block1_1_conv"]) {
+            shown.update({ layer });
+            await new Promise((done) => setTimeout(done));
+          }
+          const soon = fetched.length;
+          await new Promise((done) => setTimeout(done, 50));
+          return [soon, fetched];
+        }"""
+    )
+    assert fetched == [0, [["conv2_block1_out", "conv1_relu"]]]
+
+
 def test_it_shows_layer_and_channel_everywhere(show_explorer):
     page = show_explorer()
     wait_shown(page, "conv2_block1_out", 2)

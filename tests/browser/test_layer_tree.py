@@ -329,6 +329,35 @@ def test_walking_and_scrolling_reach_what_is_not_drawn(tree):
     assert seen(page) == sorted(seen(page), key=[r["path"] for r in MANY].index)
 
 
+@pytest.mark.parametrize("shrinks", ["search", "open_groups"])
+def test_a_list_that_shrinks_while_scrolled_down_is_drawn_at_once(tree, shrinks):
+    groups = [f"conv{n}" for n in range(2, 6)] + [row["block"] for row in MANY if row["block"]]
+    page = tree(layers=MANY, open_groups=sorted(set(groups)))
+    drawn = page.evaluate(
+        """async (shrinks) => {
+          const list = document.querySelector(".rw-tree-list");
+          list.scrollTop = list.scrollHeight;
+          for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
+          const before = list.scrollTop;
+          if (shrinks === "search") {
+            const field = document.querySelector("input");
+            field.value = "add conv2";
+            field.dispatchEvent(new Event("input"));
+          } else stub.models.shown.update({ open_groups: [] });
+          const box = list.getBoundingClientRect();
+          const rows = [...list.querySelectorAll(".rw-tree-row")].filter((row) => {
+            const { top, bottom } = row.getBoundingClientRect();
+            return top < box.bottom && bottom > box.top;
+          });
+          return [before, rows.length, Math.min(list.clientHeight, list.scrollHeight) / 24];
+        }""",
+        shrinks,
+    )
+    scrolled, rows, room = drawn
+    assert scrolled > 3000
+    assert rows >= int(room) > 5
+
+
 def test_positions_are_told_to_a_screen_reader(tree):
     page = tree(selected=OUT)
     expect(page.get_by_role("tree")).to_have_accessible_name("Layers")
