@@ -280,9 +280,13 @@ def test_what_comes_later_cannot_be_waited_for_where_it_would_be_computed(make, 
     explorer = done(make(model=sure_of_class_0()))
     explorer.channel = 5
     go_on = hold(explorer)
-    explorer.image = OTHER
     explorer.layer = "predictions"
-    explorer.observe(lambda change: explorer.wait(SOON), "channel")
+
+    def look_and_wait(change):
+        explorer.image = OTHER
+        explorer.wait(SOON)
+
+    explorer.observe(look_and_wait, "channel")
     go_on.set()
     until(explorer, "error", lambda error: "observer" in error)
     explorer.unobserve_all("channel")
