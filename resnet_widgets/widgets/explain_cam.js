@@ -204,8 +204,10 @@ export function camSection(panel) {
 
   async function refresh() {
     const now = method.value + aboutOf(model, "layer", "target");
-    showList();
-    if (now === asked) return;
+    if (now === asked) {
+      showList();
+      return;
+    }
     asked = now;
     clear();
     try {

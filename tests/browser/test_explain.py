@@ -481,9 +481,10 @@ def test_what_names_no_channels_turns_none_and_is_said(show_panel):
     expect(field).not_to_have_attribute("aria-invalid", "true")
     expect(page.get_by_role("button", name="Mute 2 channels")).to_be_enabled()
     # What cannot be read goes with its layer too.
-    field.fill("<b>x</b>")
+    field.fill("<b>x</b>" * 9)
     page.keyboard.press("Enter")
     expect(note).to_contain_text("Received: <b>x</b>")
+    assert page.evaluate(PLACES) == places
     update(page, layer="a")
     expect(field).to_have_value("")
     expect(note).to_have_count(0)
