@@ -716,7 +716,7 @@ def test_hostile_names_are_only_text(tree):
     set_trait(page, "layers", layers)
     for name in HOSTILE:
         set_trait(page, "selected", name)
-        assert page.locator("[aria-selected=true]").get_attribute("data-name") == name
+        expect(page.locator("[aria-selected=true]")).to_have_attribute("data-name", name)
         heights = page.eval_on_selector_all(
             ".rw-tree-row, .rw-tree-word, .rw-tree-facts > div",
             "rows => rows.map(r => r.getBoundingClientRect()).filter(b => b.height > 24)",
