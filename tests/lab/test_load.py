@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from explorer_page import ExplorerPage
+from playwright.sync_api import expect
 from stress import CELLS, Stress
 
 EXPLORER = """
@@ -83,6 +84,11 @@ def test_a_page_that_was_cut_off_comes_back_to_what_it_showed(open_notebook):
     assert [stage.get_attribute("data-shown") for stage in stages.all()] == side_by_side
 
 
+def channel_of(page: ExplorerPage) -> int:
+    """The channel that the slider says."""
+    return int((page.slider.get_attribute("aria-valuetext") or "").split()[1])
+
+
 def test_two_tabs_show_one_explorer(open_notebook):
     """What is done in one page is seen in the other, and both have their own frames."""
     notebook = open_notebook(EXPLORER)
@@ -97,7 +103,8 @@ def test_two_tabs_show_one_explorer(open_notebook):
         page.wait_until_shown("conv4_block6_out", 3)
     second.slider.focus()
     second.page.keyboard.press("Home")
-    channel = second.shown[1]
+    expect(second.slider).to_have_attribute("aria-valuenow", "0")
+    channel = channel_of(second)
     first.wait_until_shown("conv4_block6_out", channel)
 
     # The kernel repeats to both what it was told of a drag: that must not pull back the hand.
@@ -111,7 +118,7 @@ def test_two_tabs_show_one_explorer(open_notebook):
         }"""
     )
     second.drag_slider(0.02, 0.98, steps=100)
-    channel = int((second.slider.get_attribute("aria-valuetext") or "").split()[1])
+    channel = channel_of(second)
     first.wait_until_shown("conv4_block6_out", channel)
     positions = second.page.evaluate("positions")
     assert positions == sorted(positions)
