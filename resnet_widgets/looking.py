@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import sys
 import threading
@@ -13,11 +12,11 @@ from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .answers import Picture
 from .engine.edits import EditedRun
 from .engine.images import InputImage, load_image
 from .engine.regions import strongest
 from .engine.worker import Task
-from .explaining import Picture, cropped
 from .explorer_state import ExplorerState
 from .jobs import Jobs
 from .photos import Photo, Photos, photo_of
@@ -254,14 +253,11 @@ class Looking:
         cache, photo = self._shown.cache, self._photos.get(self._shown.photo)
         if photo is None or cache is None:
             raise ValueError("There is nothing to explain yet: pick a photo.")
-        picture = functools.partial(
-            cropped, photo.jpeg, photo.picture["size"], photo.picture["box"]
-        )
         image: Any = photo.image
         if isinstance(image, EditedRun):
             image = image.image
         edits = tuple(self._shown.edits)
-        return cache, EditedRun(cache, image, edits) if edits else image, picture
+        return cache, EditedRun(cache, image, edits) if edits else image, photo.seen
 
     def close(self) -> None:
         """Lets the model go."""

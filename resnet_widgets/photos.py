@@ -49,6 +49,16 @@ class Photo:
         # The original can be 150 MB, and the last few photos are kept.
         return cls(dataclasses.replace(image, original=image.pixels), picture, file.getvalue())
 
+    def seen(self) -> bytes:
+        """A JPEG of the part that the model sees."""
+        shown = Image.open(io.BytesIO(self.jpeg))
+        height, width = self.picture["size"]
+        scale = shown.width / width, shown.height / height
+        box = [round(edge * scale[i % 2]) for i, edge in enumerate(self.picture["box"])]
+        file = io.BytesIO()
+        shown.crop((box[0], box[1], box[2], box[3])).save(file, "JPEG", quality=90)
+        return file.getvalue()
+
 
 class Photos:
     """The last few photos, by their keys.

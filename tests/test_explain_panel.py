@@ -8,9 +8,9 @@ import pytest
 from stub_comm import StubComm
 
 import resnet_widgets as rw
-from resnet_widgets import explaining
+from resnet_widgets import answers
 from resnet_widgets.explain import Mute, Scale
-from resnet_widgets.explaining import cropped
+from resnet_widgets.photos import Photo
 
 LONG = 60  # seconds; reached only by a test that fails
 PHOTO = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
@@ -255,7 +255,7 @@ def test_every_answer_says_the_edits_that_it_is_of(page):
     edit = Mute("conv1_relu", 1)
     page.comm.page_sets(edits=[edit.to_dict()])
     questions = {**QUESTIONS, "dream": {"layer": "conv1_relu", "steps": 1}, "reading": {}}
-    assert set(questions) == set(explaining._ANSWERS)
+    assert set(questions) == set(answers.ANSWERS)
     for number, (what, options) in enumerate(questions.items()):
         page.ask(what, number, **options)
     # The page has others by the time that the answers come.
@@ -450,6 +450,8 @@ def test_the_part_of_the_photo_that_the_model_sees():
     picture = np.zeros((50, 100, 3), np.uint8)
     picture[:, 25:75] = 255
     Image.fromarray(picture).save(file, "JPEG", quality=95)
-    part = np.array(Image.open(io.BytesIO(cropped(file.getvalue(), [100, 200], [50, 0, 150, 100]))))
+    # What is kept may be a smaller copy of the photo.
+    photo = Photo(None, {"size": [100, 200], "box": [50, 0, 150, 100]}, file.getvalue())
+    part = np.array(Image.open(io.BytesIO(photo.seen())))
     assert part.shape == (50, 50, 3)
     assert part.min() > 200

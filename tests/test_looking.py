@@ -14,6 +14,7 @@ from resnet_widgets import looking
 from resnet_widgets.drawing import figure_of
 from resnet_widgets.engine.regions import region_channels, strongest
 from resnet_widgets.explain import Mute, Scale
+from resnet_widgets.photos import Photo
 
 make, model = test_explorer.make, test_explorer.model
 SOON = 5  # seconds; reached only by what waits for itself
@@ -393,7 +394,7 @@ def test_a_page_that_asks_again_for_a_frame_waits_for_the_same_one(make, hold):
 
 def test_the_picture_for_why_is_made_only_when_it_is_asked_for(make, monkeypatch):
     explorer, made = done(make()), []
-    monkeypatch.setattr(looking, "cropped", lambda *args: made.append(args) or b"jpeg")
+    monkeypatch.setattr(Photo, "seen", lambda photo: made.append(photo) or b"jpeg")
     _, _, picture = explorer._looking.looked_at()
     assert made == []
     assert picture() == b"jpeg"

@@ -11,7 +11,7 @@ import pytest
 from stub_comm import StubComm
 
 import resnet_widgets as rw
-from resnet_widgets.explaining import _ANSWERS
+from resnet_widgets.answers import ANSWERS
 
 LONG = 60  # seconds; reached only by a test that fails
 PHOTO = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
@@ -55,7 +55,7 @@ def test_it_can_be_drawn_and_saved(explorer, symmetric, tmp_path):
     assert explorer.to_html(tmp_path / "page.html").path.stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("what", sorted(set(_ANSWERS) - {"dream"}))
+@pytest.mark.parametrize("what", sorted(set(ANSWERS) - {"dream"}))
 def test_every_question_has_an_answer_or_a_reason(explorer, what):
     comm, answered = StubComm(explorer.why), threading.Event()
     send = comm.send

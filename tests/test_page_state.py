@@ -20,7 +20,7 @@ from stub_comm import StubComm
 from test_budget import PHOTOS, tiny_resnet
 
 import resnet_widgets as rw
-from resnet_widgets import explaining
+from resnet_widgets import answers
 from resnet_widgets.engine.activations import ActivationCache
 from resnet_widgets.frame import Frame
 from resnet_widgets.widgets import (
@@ -299,7 +299,7 @@ def test_any_message(name, content, buffers):
                 widget.close()
 
 
-@pytest.mark.parametrize("what", [*explaining._ANSWERS, "bake"])
+@pytest.mark.parametrize("what", [*answers.ANSWERS, "bake"])
 @settings(max_examples=12 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_question_has_an_answer_or_a_worded_error(what, data):
@@ -326,7 +326,7 @@ def test_any_question_has_an_answer_or_a_worded_error(what, data):
     comm.send = listen
     question = {"kind": "ask", "id": 1, "what": what, "options": options}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(explaining, "_MOST_STEPS", 2)
+        patch.setattr(answers, "_MOST_STEPS", 2)
         comm.page_sends(question)
         if not _is_question(question):
             assert comm.sent == []
