@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import explain
     from .archive import save_activations
+    from .cells import explore
     from .engine.activations import ActivationCache, CacheInfo, Prediction
     from .engine.graph import LayerInfo
     from .engine.graph_reader import read_layers
     from .engine.images import ImageError, InputImage, load_image
     from .engine.models import describe, load_model
     from .engine.regions import region_channels, region_scores
-    from .explorer import Explorer, explore
+    from .explorer import Explorer
     from .frame import Frame
     from .plots import plot_channels, plot_stages
     from .widgets import (
@@ -49,7 +50,7 @@ _HOMES = {
     "region_channels": ".engine.regions",
     "region_scores": ".engine.regions",
     "Explorer": ".explorer",
-    "explore": ".explorer",
+    "explore": ".cells",
     "Frame": ".frame",
     "plot_channels": ".plots",
     "plot_stages": ".plots",

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import reprlib
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from .engine.edits import edit_from_dict
 from .widgets._base import LONGEST_NAME, sendable
+from .widgets._coloured import COLOURS
+
+if TYPE_CHECKING:
+    from .explorer_state import ExplorerState
 
 # Most bookmarks that an explorer keeps; they travel with the widget's state.
 MOST = 200
@@ -29,6 +33,48 @@ _TEXTS = {
     "layer": LONGEST_NAME,
     "note": _LONGEST_NOTE,
 }
+
+
+def bookmark_of(shown: ExplorerState, note: str) -> dict[str, Any]:
+    """What an explorer shows now, and a note."""
+    return {
+        "photo": shown.picture.get("name", ""),
+        "digest": shown.photo,
+        "compare": shown.compare_picture.get("name", ""),
+        "compare_digest": shown.compare_photo,
+        "layer": shown.layer,
+        "channel": shown.channel,
+        "region": shown.region,
+        "note": note,
+        "colours": {name: getattr(shown.map, name) for name in COLOURS},
+        "edits": [edit.to_dict() for edit in shown.edits],
+    }
+
+
+def show_bookmark(shown: ExplorerState, entry: Any, find: Callable[..., None]) -> None:
+    """Shows again what a bookmark kept.
+
+    Args:
+        shown: The explorer.
+        entry: A bookmark.
+        find: Called with the key and the name of a photo, and with the trait to set to it where
+            that is not `image`.
+
+    Raises:
+        ValueError: See `Explorer.replay`, and `TraitError` there.
+    """
+    entry = check_bookmark(entry)
+    shown.error = ""
+    known = {name: value for name, value in entry["colours"].items() if name in COLOURS}
+    shown.map.update(**known)
+    shown.update(layer=entry["layer"], channel=entry["channel"], region=entry["region"])
+    # Bookmarks of older files have no edits; what was edited can be told from the digest.
+    if entry["edits"] or " " not in entry["digest"]:
+        shown.edits = [edit_from_dict(edit) for edit in entry["edits"]]
+    if entry["digest"] not in ("", shown.photo):
+        find(entry["digest"], entry["photo"])
+    if entry["compare_digest"]:
+        find(entry["compare_digest"], entry["compare"], "compare")
 
 
 def check_bookmark(entry: Any) -> dict[str, Any]:

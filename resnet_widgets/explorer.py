@@ -1,4 +1,4 @@
-"""explore() and Explorer: the one place where the engine and the widgets meet."""
+"""Explorer: the one place where the engine and the widgets meet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 import traitlets
 
 from . import bookmarks
-from .cells import close_former_of_this_cell
 from .engine.edits import edit_from_dict
 from .engine.images import load_image
 from .engine.regions import region_channels
@@ -44,43 +43,6 @@ _STILL_BYTES = 140_000
 
 # In the order in which they are closed: the store last, because the others read from it.
 _CHILDREN = ("why", "stages", "grid", "map", "slider", "tree", "picker", "compare_picker", "store")
-
-
-def explore(
-    image: Any = None,
-    model: Any = "auto",
-    *,
-    layer: str | None = None,
-    cache: ActivationCache | None = None,
-) -> Explorer:
-    """Shows what each layer of a network makes of a photo.
-
-    Returns at once; TensorFlow and the model are loaded in the background.
-
-    Args:
-        image: Anything `load_image` takes. Defaults to a sample photo if scikit-image is installed.
-        model: A `keras.Model`, or what `load_model` takes. Ignored if `cache` is given.
-        layer: Path of the layer to show first. Defaults to the end of the middle stage.
-        cache: An `ActivationCache` to share with other widgets and with your own code.
-
-    Returns:
-        An `Explorer`: display it by making it the last line of a cell.
-
-    Raises:
-        ImageError: If `image` is not a picture.
-        FileNotFoundError: If `image` is a path where there is no file.
-
-    Example:
-
-    >>> explorer = rw.explore("cat.jpg")
-    >>> explorer.layer = "conv4_block6_out"
-    """
-    samples = sample_photos()
-    if image is None and samples:
-        image = next(iter(samples.values()))
-    explorer = Explorer(image, model, layer=layer, cache=cache)
-    close_former_of_this_cell(explorer)
-    return explorer
 
 
 def _forget_pick(picker: ImagePicker, image: InputImage | None) -> None:
@@ -439,18 +401,7 @@ class Explorer(ExplorerState):
         """
         if not self.layer:
             raise RuntimeError("Nothing is on show yet, so there is nothing to keep.")
-        entry = {
-            "photo": self.picture.get("name", ""),
-            "digest": self.photo,
-            "compare": self.compare_picture.get("name", ""),
-            "compare_digest": self.compare_photo,
-            "layer": self.layer,
-            "channel": self.channel,
-            "region": self.region,
-            "note": note,
-            "colours": {name: getattr(self.map, name) for name in COLOURS},
-            "edits": [edit.to_dict() for edit in self.edits],
-        }
+        entry = bookmarks.bookmark_of(self, note)
         self.bookmarks = [*self.bookmarks, entry]
 
     def replay(self, bookmark: int | dict[str, Any]) -> None:
@@ -470,18 +421,7 @@ class Explorer(ExplorerState):
             TraitError: If its colours are none that a map can have.
         """
         entry = self.bookmarks[bookmark] if isinstance(bookmark, int) else bookmark
-        entry = bookmarks.check_bookmark(entry)
-        self.error = ""
-        known = {name: value for name, value in entry["colours"].items() if name in COLOURS}
-        self.map.update(**known)
-        self.update(layer=entry["layer"], channel=entry["channel"], region=entry["region"])
-        # Bookmarks of older files have no edits; what was edited can be told from the digest.
-        if entry["edits"] or " " not in entry["digest"]:
-            self.edits = [edit_from_dict(edit) for edit in entry["edits"]]
-        if entry["digest"] not in ("", self.photo):
-            self._looking.find(entry["digest"], entry["photo"])
-        if entry["compare_digest"]:
-            self._looking.find(entry["compare_digest"], entry["compare"], "compare")
+        bookmarks.show_bookmark(self, entry, self._looking.find)
 
     def save_bookmarks(self, path: str | Path) -> None:
         """Writes all bookmarks to a JSON file. They hold no pictures, only names and digests."""
