@@ -16,6 +16,7 @@ import {
   ZOOMS,
 } from "./sheet_layout.js";
 import { markTile } from "./sheet_marks.js";
+import { sheetOutline } from "./sheet_outline.js";
 import { tileLift } from "./tile_lift.js";
 import { tilePlanes } from "./tile_planes.js";
 
@@ -29,7 +30,7 @@ const MOST_PIXELS = 4e6;
 export function channelSheet(model, signal) {
   const canvas = element("canvas", { class: "rw-cells", "aria-hidden": "true" });
   const marks = element("canvas", { class: "rw-sheet-marks", "aria-hidden": "true" });
-  const looking = element("canvas", { class: "rw-sheet-looking", "aria-hidden": "true" });
+  const looking = sheetOutline();
   const here = element("div", {
     class: "rw-tile-here",
     role: "gridcell",
@@ -38,7 +39,7 @@ export function channelSheet(model, signal) {
   });
   const row = element("div", { role: "row" }, here);
   const over = element("div", { class: "rw-tile-over", hidden: true });
-  const space = element("div", { class: "rw-sheet-space" }, canvas, marks, looking, over, row);
+  const space = element("div", { class: "rw-sheet-space" }, canvas, marks, looking.node, over, row);
   const sheet = element(
     "div",
     { class: "rw-sheet", tabindex: 0, role: "grid", "aria-activedescendant": here.id },
@@ -151,44 +152,10 @@ export function channelSheet(model, signal) {
 
   /** Frames, in every tile on the canvas, the cells that look at the pixel pointed at. */
   function outline() {
-    const box = /** @type {number[]} */ (model.get("outline"));
-    change(looking, { hidden: box.length !== 4 || !frame });
-    if (looking.hidden) return;
-    for (const side of /** @type {const} */ (["top", "width", "height"])) {
-      looking.style[side] = canvas.style[side];
-    }
-    const context = /** @type {CanvasRenderingContext2D} */ (looking.getContext("2d"));
-    if (looking.width === canvas.width && looking.height === canvas.height) {
-      context.clearRect(0, 0, looking.width, looking.height);
-    } else {
-      looking.width = canvas.width;
-      looking.height = canvas.height;
-    }
-    const unit = canvas.width / width;
     const [first, end] = painted;
-    const top = first * (layout.tileHeight + GAP);
-    const path = new Path2D();
     const last = Math.min(order.length, end * layout.columns);
-    for (let position = first * layout.columns; position < last; position++) {
-      const { x, y } = tileOf(position);
-      const [left, upper, right, lower] = [
-        x + box[0] * layout.tileWidth,
-        y - top + box[1] * layout.tileHeight,
-        x + box[2] * layout.tileWidth,
-        y - top + box[3] * layout.tileHeight,
-      ].map((edge) => Math.round(edge * unit));
-      // All of it inside: what is beyond the first column would be cut off.
-      const [wide, high] = [right - left - 3, lower - upper - 3];
-      path.rect(left + 1.5, upper + 1.5, Math.max(0, wide), Math.max(0, high));
-    }
-    for (const [ink, line] of /** @type {const} */ ([
-      ["#000", 3],
-      ["#fff", 1],
-    ])) {
-      context.strokeStyle = ink;
-      context.lineWidth = line;
-      context.stroke(path);
-    }
+    const box = frame ? model.get("outline") : [];
+    looking.draw(box, canvas, layout, { first, last, width });
   }
 
   /** Colours of one channel after the other, into one table. */
