@@ -190,8 +190,10 @@ def test_a_peek_computes_nothing_and_looks_at_the_weights_once(cache, monkeypatc
     assert cache.info()[:5] == (0, 0, 0, 0, 0)
     whole = cache.activation(PHOTO, "conv1_relu")
     looks = []
-    changed = cache._weights.changed
-    monkeypatch.setattr(cache._weights, "changed", lambda: bool(looks.append(1)) or changed())
+    changed = cache._watched._watch.changed
+    monkeypatch.setattr(
+        cache._watched._watch, "changed", lambda: bool(looks.append(1)) or changed()
+    )
     assert np.shares_memory(cache.peek(PHOTO, "conv1_relu"), whole)
     assert (cache.info().hits, len(looks)) == (1, 1)
 

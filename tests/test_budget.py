@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 import threading
+from unittest import mock
 
 import keras
 import numpy as np
@@ -147,9 +149,9 @@ class Cache(RuleBasedStateMachine):
         info = self.cache.info()
         store = self.cache._store
         held = [
-            int(tensor.shape.num_elements()) * tensor.dtype.size
+            int(kept.tensor.shape.num_elements()) * kept.tensor.dtype.size
             for shelf in (store._lasting, store._passing)
-            for tensor in shelf.tensors.values()
+            for kept in shelf.tensors.values()
         ]
         assert sum(held) == info.nbytes <= info.max_bytes
 
@@ -163,23 +165,53 @@ Cache.TestCase.settings = settings(max_examples=6, stateful_step_count=25, deadl
 TestCache = Cache.TestCase
 
 
-def test_dropped_bytes_are_given_back_once_they_are_many(monkeypatch):
-    calls = []
-    monkeypatch.setattr(tensor_store, "give_back_soon", lambda: calls.append(store.nbytes))
-    monkeypatch.setattr(tensor_store, "_PAUSE", 0.0)
-    store, tensor = TensorStore(32 * MIB), tf.zeros(4 * MIB)
-    for index in range(10):
-        store.put("photo", f"layer {index}", tensor, lasting=False, generation=0)
-        store.give_back()
-    # Two of 16 MiB have room: of ten, four were dropped by the sixth, and eight by the last.
-    assert calls == [32 * MIB] * 2
+class Clock:
+    """Stands for the module `time` of the store, and notes when memory is to be given back."""
+
+    def __init__(self, monkeypatch):
+        self.now, self.given_back = 100.0, []
+        monkeypatch.setattr(tensor_store, "time", self)
+        monkeypatch.setattr(
+            tensor_store, "give_back_soon", lambda wait: self.given_back.append(self.now + wait)
+        )
+
+    def monotonic(self):
+        return self.now
+
+
+def drop(store, mebibytes):
+    """As a question does that drops as much."""
+    for _ in range(mebibytes // 16):
+        store.put("photo", f"layer {next(NAMES)}", tf.zeros(4 * MIB), lasting=False, generation=0)
     store.give_back()
-    assert len(calls) == 2
-    monkeypatch.setattr(tensor_store, "_PAUSE", 3600.0)
-    for index in range(10, 30):
-        store.put("photo", f"layer {index}", tensor, lasting=False, generation=0)
-        store.give_back()
-    assert len(calls) == 2
+
+
+NAMES = itertools.count()
+
+
+def test_dropped_bytes_are_given_back_once_they_are_many(monkeypatch):
+    clock, store = Clock(monkeypatch), TensorStore(32 * MIB)
+    drop(store, 32 + 48)
+    assert clock.given_back == []
+    drop(store, 16)
+    assert clock.given_back == [100.0]
+    store.give_back()
+    assert clock.given_back == [100.0]
+
+
+def test_what_was_dropped_soon_after_is_given_back_after_a_pause(monkeypatch):
+    """Once, however many questions drop something until then, and never twice within a pause."""
+    clock, store = Clock(monkeypatch), TensorStore(32 * MIB)
+    drop(store, 32 + 64)
+    for clock.now in (101.0, 103.0, 109.0):
+        drop(store, 64)
+    assert clock.given_back == [100.0, 110.0]
+    clock.now = 111.0
+    drop(store, 64)
+    assert clock.given_back == [100.0, 110.0, 120.0]
+    clock.now = 150.0
+    drop(store, 64)
+    assert clock.given_back == [100.0, 110.0, 120.0, 150.0]
 
 
 def test_whoever_asks_does_not_wait_until_memory_is_given_back(monkeypatch):
@@ -187,6 +219,13 @@ def test_whoever_asks_does_not_wait_until_memory_is_given_back(monkeypatch):
     monkeypatch.setattr(memory, "give_back", lambda: asked != threading.get_ident() and done.set())
     memory.give_back_soon()
     assert done.wait(10)
+
+
+def test_memory_is_given_back_after_the_time_that_was_asked_for(monkeypatch):
+    asked = []
+    monkeypatch.setattr(memory.threading, "Timer", lambda *what: asked.append(what) or mock.Mock())
+    memory.give_back_soon(7.5)
+    assert asked == [(7.5, give_back)]
 
 
 @pytest.mark.parametrize("library", [None, 3], ids=["none", "without the function"])

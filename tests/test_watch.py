@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import sys
 import threading
@@ -78,7 +79,7 @@ def test_any_change_is_noticed_and_the_cache_answers_with_the_new_weights(change
     model = small_model()
     cache = ActivationCache(model)
     before = cache.activation(PHOTO, "predictions")
-    assert not cache._weights.changed()
+    assert not cache._watched._watch.changed()
     CHANGES[change](model, tmp_path)
     after = cache.activation(PHOTO, "predictions")
     expected = model(PHOTO[None].astype(np.float32), training=False)[0]
@@ -190,7 +191,7 @@ def test_the_weights_are_looked_at_beside_a_computation_and_before_what_is_store
         return False
 
     monkeypatch.setattr(cache._runner, "_compute", compute_and_tell)
-    monkeypatch.setattr(cache._weights, "changed", look)
+    monkeypatch.setattr(cache._watched._watch, "changed", look)
     cache.activation(PHOTO, "predictions")
     cache.activation(PHOTO, "predictions")
     assert looks == [(True, False), (True, True)]
@@ -225,12 +226,27 @@ def test_a_question_is_answered_while_python_ends(monkeypatch):
     assert not np.allclose(cache.activation(PHOTO, "predictions"), before)
 
 
+@pytest.mark.parametrize("end", ["close", "forget"])
+def test_the_thread_that_looks_ends_with_the_cache(end):
+    before = set(threading.enumerate())
+    cache = ActivationCache(small_model())
+    cache.activation(PHOTO, "predictions")
+    new = set(threading.enumerate()) - before
+    (started,) = (thread for thread in new if thread.name.startswith("resnet_widgets weights"))
+    if end == "close":
+        cache.close()
+    del cache
+    gc.collect()
+    started.join(30)
+    assert not started.is_alive()
+
+
 def test_an_error_of_the_look_is_an_error_of_the_question(monkeypatch):
     def fail():
         raise MemoryError("no room to look")
 
     cache = ActivationCache(small_model())
-    monkeypatch.setattr(cache._weights, "changed", fail)
+    monkeypatch.setattr(cache._watched._watch, "changed", fail)
     with pytest.raises(MemoryError, match="no room to look"):
         cache.activation(PHOTO, "predictions")
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from .edits import ClassScore, Edit, EditedRun, key_of
+from .edits import ClassScore, Edit, EditedRun
 from .graph import LayerGraph, LayerInfo
 from .graph_reader import read_layers
 from .head import Head, head_of, reading_of
-from .images import InputImage, load_image
 from .memory import MIB, default_max_bytes, give_back, give_back_soon
-from .model_input import EditedInput, ModelInput, raw_input
+from .model_input import EditedInput, InputReader
 from .models import describe, load_model
 from .runner import Runner
 from .tensor_store import TensorStore
-from .watch import WeightsWatch
+from .watch import WatchedRunner, WeightsWatch
 
 # Versions of an activation that are run at once: at most so many, and of so many bytes in all.
 _MOST_AT_ONCE = 32
@@ -110,12 +106,11 @@ class ActivationCache:
         self.graph: LayerGraph = read_layers(self.model, self.input_size)
         self.head: Head | None = head_of(self.graph)
         self.preprocess = preprocess or self.about.preprocess
+        self._inputs = InputReader(self.graph, self.input_size, self.preprocess)
         self._store = TensorStore(default_max_bytes() if max_bytes is None else max_bytes)
         self._runner = Runner(self.graph, self._store)
-        self._weights = WeightsWatch(self.model) if watch_weights else None
-        self._noticing = threading.Lock()
-        # How often the weights have changed, and whether they had at the last look.
-        self._changes, self._is_changing = 0, False
+        watch = WeightsWatch(self.model) if watch_weights else None
+        self._watched = WatchedRunner(self._runner, self._store, watch)
         # Building a model leaves a hundred megabytes of scraps.
         give_back()
 
@@ -174,8 +169,8 @@ class ActivationCache:
                 f"Received: layers={layers!r}"
             )
         paths = [self.graph.find(path).path for path in layers]
-        photo = self._photo(image, preprocess)
-        tensors = self._tensors(photo, paths)
+        photo = self._inputs.read(image, preprocess)
+        tensors = self._watched.tensors(photo, paths)
         return {path: _as_array(tensors[path], photo.is_batch) for path in paths}
 
     def stages(self, image: Any, *, preprocess: bool = True) -> dict[str, np.ndarray]:
@@ -268,9 +263,9 @@ class ActivationCache:
             ValueError: If the model has no classifier, or `image` is not a picture.
             RuntimeError: If the cache is closed.
         """
-        photo = self._photo(image, preprocess)
+        photo = self._inputs.read(image, preprocess)
         head = self.classifier
-        tensor = self._tensors(photo, [head.source])[head.source]
+        tensor = self._watched.tensors(photo, [head.source])[head.source]
         return _as_array(head.logits(tensor), photo.is_batch)
 
     @property
@@ -309,9 +304,10 @@ class ActivationCache:
         if isinstance(image, EditedRun):
             image, made = image.image, image.edits + made
         run = EditedRun(self, image, made)
-        if self._photo(image, True).is_batch:
+        photo = self._inputs.read(run)
+        if (photo.base if isinstance(photo, EditedInput) else photo).is_batch:
             raise ValueError("`run` takes one image at a time. Received: a batch of images")
-        self._tensors(self._photo(run, True), [self.graph.output])
+        self._watched.tensors(photo, [self.graph.output])
         return run
 
     def labels(self, layer: str) -> tuple[str, ...] | None:
@@ -336,8 +332,8 @@ class ActivationCache:
         Raises:
             ValueError: If `image` is not a picture.
         """
-        self._notice_new_weights()
-        return self._store.paths(self._photo(image, preprocess).key)
+        self._watched.look()
+        return self._store.paths(self._inputs.read(image, preprocess).key)
 
     def peek(self, image: Any, layer: str, *, preprocess: bool = True) -> np.ndarray | None:
         """As `activation`, if it is in memory now; else `None`, and nothing is computed.
@@ -351,8 +347,8 @@ class ActivationCache:
             ValueError: As in `activation`.
         """
         path = self.graph.find(layer).path
-        photo = self._photo(image, preprocess)
-        self._notice_new_weights()
+        photo = self._inputs.read(image, preprocess)
+        self._watched.look()
         tensor = self._runner.stored(photo, path)
         return None if tensor is None else _as_array(tensor, photo.is_batch)
 
@@ -365,7 +361,7 @@ class ActivationCache:
         Raises:
             ValueError: If `image` is not a picture.
         """
-        return self._photo(image, True).key
+        return self._inputs.read(image).key
 
     def info(self) -> CacheInfo:
         """Counters and bytes; see `CacheInfo`."""
@@ -396,88 +392,19 @@ class ActivationCache:
             ValueError: If `image` is not a picture.
             RuntimeError: If the cache is closed.
         """
-        photo = self._photo(image, True)
-        self._notice_new_weights()
+        photo = self._inputs.read(image)
+        self._watched.look()
         self._runner.trace(photo, None if index is None else self.graph.pieces[index])
 
     @property
     def generation(self) -> int:
         """How often everything was forgotten, by `clear` or because the weights have changed."""
-        self._notice_new_weights()
-        return self._store.generation
+        return self._watched.look()
 
     def close(self) -> None:
         """Gives all memory back; the cache cannot be used again."""
-        self._runner.close()
+        self._watched.close()
         give_back_soon()
-
-    # -- photos ------------------------------------------------------------------------------------
-
-    def _photo(self, image: Any, preprocess: bool) -> ModelInput:
-        if isinstance(image, EditedRun):
-            base = self._photo(image.image, preprocess)
-            if not image.edits:
-                return base
-            return EditedInput(base, image.masks, self.graph, f"{base.key} {key_of(image.edits)}")
-        if not preprocess:
-            return raw_input(image, self.graph.input_shape)
-        if isinstance(image, (list, tuple)):
-            return self._batch(image)
-        rank = getattr(image, "ndim", None)
-        if rank is None and hasattr(image, "shape"):
-            rank = len(image.shape)
-        if rank == 4:
-            return self._batch(np.asarray(image))
-        loaded = self._load(image)
-        return ModelInput(loaded.digest, False, lambda: self.preprocess(loaded.array))
-
-    def _load(self, image: Any) -> InputImage:
-        if isinstance(image, InputImage):
-            return image.fit(self.input_size)
-        return load_image(image, self.input_size)
-
-    def _batch(self, images: Iterable[Any]) -> ModelInput:
-        loaded = [self._load(image) for image in images]
-        if not loaded:
-            raise ValueError("`image` must hold at least one picture. Received: an empty batch")
-        digests = "".join(image.digest for image in loaded).encode()
-        key = hashlib.sha1(digests, usedforsecurity=False).hexdigest()
-        arrays = [image.array for image in loaded]
-        return ModelInput(f"batch {key}", True, lambda: self.preprocess(np.concatenate(arrays)))
-
-    def _notice_new_weights(self) -> int:
-        """Forgets all if the weights have changed; returns how often they have so far."""
-        if self._weights is None:
-            return 0
-        # Under a lock: whoever asks meanwhile must not get what is about to be forgotten.
-        with self._noticing:
-            self._is_changing = self._weights.changed()
-            if self._is_changing:
-                self.clear()
-                # Last: who has seen it finds nothing old any more.
-                self._changes += 1
-            return self._changes
-
-    def _tensors(self, photo: ModelInput, paths: Iterable[str]) -> dict[str, tf.Tensor]:
-        paths = dict.fromkeys(paths)
-        # A look takes as long as a small piece of the network, so it is taken beside what has to
-        # be computed: for nothing, if the weights turn out to have changed, so not twice in a row.
-        is_stored = len(self._store.get(photo.key, paths)) == len(paths)
-        if self._weights is None or self._is_changing or is_stored:
-            self._notice_new_weights()
-            return self._runner.tensors(photo, paths)
-        before = self._changes
-        with ThreadPoolExecutor(1) as beside:
-            try:
-                looking = beside.submit(self._notice_new_weights)
-            except RuntimeError:  # Python is about to end, and starts no thread any more
-                self._notice_new_weights()
-                return self._runner.tensors(photo, paths)
-            tensors = self._runner.tensors(photo, paths)
-        if looking.result() == before:
-            return tensors
-        del tensors
-        return self._runner.tensors(photo, paths)
 
     # -- for `explain` -----------------------------------------------------------------------------
 
@@ -497,13 +424,13 @@ class ActivationCache:
             ValueError: If there is no such layer, or no class depends on it.
             RuntimeError: If the cache is closed.
         """
-        photo = self._photo(image, True)
+        photo = self._inputs.read(image)
         path, _ = self._way_to_classes(layer)
         base, before = (photo.base, photo.masks) if isinstance(photo, EditedInput) else (photo, {})
         own = np.asarray(masks, np.float32) * np.asarray(before.get(path, np.float32(1)))
         versions = EditedInput(base, {**before, path: own}, self.graph, "", count=len(masks))
         head = self.classifier
-        tensor = self._tensors(versions, [head.source])[head.source]
+        tensor = self._watched.tensors(versions, [head.source])[head.source]
         return _as_array(head.logits(tensor), True)
 
     def gradient(
@@ -527,9 +454,9 @@ class ActivationCache:
             ValueError: If there is no such layer, or no class depends on it.
             RuntimeError: If the cache is closed.
         """
-        photo = self._photo(image, True)
+        photo = self._inputs.read(image)
         path, paths = self._way_to_classes(layer)
-        self._notice_new_weights()
+        self._watched.look()
         logits, gradient = self._runner.gradient(
             photo, path, paths, self.classifier, target, values
         )

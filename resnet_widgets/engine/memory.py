@@ -23,9 +23,15 @@ def give_back() -> None:
     trim(0)
 
 
-def give_back_soon() -> None:
-    """As `give_back`, in a thread of its own: it takes a millisecond for each ten MiB."""
-    threading.Thread(target=give_back, name="resnet_widgets memory", daemon=True).start()
+def give_back_soon(seconds: float = 0) -> None:
+    """As `give_back`, in a thread of its own: it takes a millisecond for each ten MiB.
+
+    Args:
+        seconds: How long to wait before.
+    """
+    timer = threading.Timer(seconds, give_back)
+    timer.name, timer.daemon = "resnet_widgets memory", True
+    timer.start()
 
 
 def default_max_bytes() -> int:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from .edits import EditedRun, key_of
 from .graph import LayerGraph, Piece
+from .images import InputImage, load_image
 
 # Where the model takes any size, an array may have as many.
 MOST_PIXELS = 2048 * 2048
@@ -73,6 +75,60 @@ class EditedInput(ModelInput):
     def edited_in(self, piece: Piece) -> list[str]:
         """Paths of the edited layers of a piece, in order."""
         return [path for path in piece.paths if path in self.masks]
+
+
+class InputReader:
+    """Makes the input of a model of what people ask about.
+
+    Args:
+        graph: The network.
+        size: `(height, width)` that photos are fitted to, in pixels.
+        preprocess: Function from float32 pixels `(batch, height, width, 3)`, 0 … 255, to what the
+            model eats.
+    """
+
+    def __init__(
+        self,
+        graph: LayerGraph,
+        size: tuple[int, int],
+        preprocess: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        self._graph = graph
+        self._size = size
+        self._preprocess = preprocess
+
+    def read(self, image: Any, preprocess: bool = True) -> ModelInput:
+        """See `ActivationCache.activation` for what `image` may be; or an `EditedRun`."""
+        if isinstance(image, EditedRun):
+            base = self.read(image.image, preprocess)
+            if not image.edits:
+                return base
+            return EditedInput(base, image.masks, self._graph, f"{base.key} {key_of(image.edits)}")
+        if not preprocess:
+            return raw_input(image, self._graph.input_shape)
+        if isinstance(image, (list, tuple)):
+            return self._batch(image)
+        rank = getattr(image, "ndim", None)
+        if rank is None and hasattr(image, "shape"):
+            rank = len(image.shape)
+        if rank == 4:
+            return self._batch(np.asarray(image))
+        loaded = self._load(image)
+        return ModelInput(loaded.digest, False, lambda: self._preprocess(loaded.array))
+
+    def _load(self, image: Any) -> InputImage:
+        if isinstance(image, InputImage):
+            return image.fit(self._size)
+        return load_image(image, self._size)
+
+    def _batch(self, images: Iterable[Any]) -> ModelInput:
+        loaded = [self._load(image) for image in images]
+        if not loaded:
+            raise ValueError("`image` must hold at least one picture. Received: an empty batch")
+        digests = "".join(image.digest for image in loaded).encode()
+        key = hashlib.sha1(digests, usedforsecurity=False).hexdigest()
+        arrays = [image.array for image in loaded]
+        return ModelInput(f"batch {key}", True, lambda: self._preprocess(np.concatenate(arrays)))
 
 
 def raw_input(image: Any, input_shape: tuple[int | None, ...]) -> ModelInput:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -15,7 +16,7 @@ from .memory import MIB, give_back_soon
 # Dropped bytes, and seconds since the last time, after which memory is given back. It has to be
 # taken again, page by page: done for each photo of many, it would cost a fifth of their time.
 _WORTH_GIVING_BACK = 64 * MIB
-_PAUSE = 10.0
+PAUSE = 10.0
 
 
 class TensorStore:
@@ -37,7 +38,8 @@ class TensorStore:
         self._lasting = _Shelf(max_bytes * 3 // 4)
         self._passing = _Shelf(max_bytes)
         self._lock = threading.Lock()
-        # Bytes that had been dropped, and the time, when memory was last given back.
+        # Bytes that had been dropped when memory was last given back, or was promised to be; and
+        # the time of that.
         self._given_back = (0, -math.inf)
 
     @property
@@ -51,7 +53,7 @@ class TensorStore:
                 for shelf in (self._lasting, self._passing):
                     if (photo, path) in shelf.tensors:
                         shelf.tensors.move_to_end((photo, path))
-                        found[path] = shelf.tensors[photo, path]
+                        found[path] = shelf.tensors[photo, path].tensor
         return found
 
     def paths(self, photo: str) -> frozenset[str]:
@@ -69,25 +71,29 @@ class TensorStore:
                 return
             shelf = self._lasting if lasting else self._passing
             room = shelf.max_bytes - (0 if lasting else self._lasting.nbytes)
-            size = _nbytes(tensor)
+            size = int(tensor.shape.num_elements()) * tensor.dtype.size
             if size > room:
                 return
             while shelf.nbytes + size > room:
                 self.evictions += shelf.drop_oldest()
-            shelf.add((photo, path), tensor)
+            shelf.add((photo, path), tensor, size)
             while self.nbytes > self.max_bytes:
                 self.evictions += self._passing.drop_oldest()
 
     def give_back(self) -> None:
-        """Gives the system the memory of what was dropped, once it is worth the time."""
+        """Gives the system the memory of what was dropped, once it is worth the time.
+
+        After a pause, if the last time was not long ago: so none is held for good.
+        """
         with self._lock:
             dropped = self._lasting.dropped + self._passing.dropped
             before, when = self._given_back
             now = time.monotonic()
-            if dropped - before < _WORTH_GIVING_BACK or now - when < _PAUSE:
+            if dropped - before < _WORTH_GIVING_BACK or now < when:
                 return
-            self._given_back = dropped, now
-        give_back_soon()
+            then = max(now, when + PAUSE)
+            self._given_back = dropped, then
+        give_back_soon(then - now)
 
     def clear(self) -> None:
         with self._lock:
@@ -95,6 +101,11 @@ class TensorStore:
             for shelf in (self._lasting, self._passing):
                 while shelf.tensors:
                     shelf.drop_oldest()
+
+
+class _Kept(NamedTuple):
+    tensor: tf.Tensor
+    nbytes: int
 
 
 class _Shelf:
@@ -108,19 +119,15 @@ class _Shelf:
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.nbytes = self.dropped = 0
-        self.tensors: OrderedDict[tuple[str, str], tf.Tensor] = OrderedDict()
+        self.tensors: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
 
-    def add(self, key: tuple[str, str], tensor: tf.Tensor) -> None:
-        self.tensors[key] = tensor
-        self.nbytes += _nbytes(tensor)
+    def add(self, key: tuple[str, str], tensor: tf.Tensor, nbytes: int) -> None:
+        self.tensors[key] = _Kept(tensor, nbytes)
+        self.nbytes += nbytes
 
     def drop_oldest(self) -> int:
         """Returns how many went: one."""
-        _, tensor = self.tensors.popitem(last=False)
-        self.nbytes -= _nbytes(tensor)
-        self.dropped += _nbytes(tensor)
+        _, kept = self.tensors.popitem(last=False)
+        self.nbytes -= kept.nbytes
+        self.dropped += kept.nbytes
         return 1
-
-
-def _nbytes(tensor: tf.Tensor) -> int:
-    return int(tensor.shape.num_elements()) * tensor.dtype.size

@@ -1,15 +1,21 @@
-"""Notices that the weights of a model are no longer those that were there before."""
+"""Notices that the weights of a model have changed, and lets no answer be of the old ones."""
 
 from __future__ import annotations
 
 import ctypes
 import operator
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from .model_input import ModelInput
+from .runner import Runner
+from .tensor_store import TensorStore
 
 # A function of our own: to set the types of `ctypes.pythonapi`'s would set them for every library.
 _address_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
@@ -53,6 +59,62 @@ class WeightsWatch:
         new = any(_bytes(values[i]) != _bytes(self._held[i]) for i in moved)
         self._held, self._places = values, places
         return new
+
+
+class WatchedRunner:
+    """Asks a `Runner` for tensors, and looks whether they are of the weights as they are now.
+
+    Args:
+        runner: What computes.
+        store: Where it keeps what it has computed, which is forgotten once weights have changed.
+        watch: What looks, or `None` if nothing should.
+    """
+
+    def __init__(self, runner: Runner, store: TensorStore, watch: WeightsWatch | None) -> None:
+        self._runner = runner
+        self._store = store
+        self._watch = watch
+        self._looking = threading.Lock()
+        # Whether the weights had changed at the last look.
+        self._is_changing = False
+        self._beside = ThreadPoolExecutor(1, "resnet_widgets weights")
+
+    def look(self) -> int:
+        """Forgets all if the weights have changed; returns the store's generation from then on."""
+        if self._watch is None:
+            return self._store.generation
+        # Under a lock: whoever asks meanwhile must not get what is about to be forgotten.
+        with self._looking:
+            self._is_changing = self._watch.changed()
+            if self._is_changing:
+                self._store.clear()
+            return self._store.generation
+
+    def tensors(self, photo: ModelInput, paths: Iterable[str]) -> dict[str, tf.Tensor]:
+        """As `Runner.tensors`, of one state of the weights: the present one."""
+        paths = dict.fromkeys(paths)
+        # A look takes as long as a small piece of the network, so it is taken beside what has to
+        # be computed: for nothing, if the weights turn out to have changed, so not twice in a row.
+        is_stored = len(self._store.get(photo.key, paths)) == len(paths)
+        if self._watch is None or self._is_changing or is_stored:
+            self.look()
+            return self._runner.tensors(photo, paths)
+        before = self._store.generation
+        try:
+            looking = self._beside.submit(self.look)
+        except RuntimeError:  # closed, or Python is about to end and starts no thread any more
+            self.look()
+            return self._runner.tensors(photo, paths)
+        tensors = self._runner.tensors(photo, paths)
+        if looking.result() == before:
+            return tensors
+        del tensors
+        return self._runner.tensors(photo, paths)
+
+    def close(self) -> None:
+        """Gives tensors, functions and the thread back; nothing can be computed any more."""
+        self._beside.shutdown(wait=False)
+        self._runner.close()
 
 
 def _reader(variables: Sequence[Any]) -> Callable[[], list[Any]]:
