@@ -145,11 +145,12 @@ class Runner:
             known[source] = photo.tensor()
             if missing == {source}:
                 return known
-        inside = {self.graph.find(p).piece for p in missing if not self.graph.find(p).is_cut}
+        layers = [self.graph.find(path) for path in missing]
+        inside = {layer.piece for layer in layers if not layer.is_cut}
         if len(inside) > len(pieces) // 2:
             known |= self._survey(photo, self._outputs_covering(missing))
             return {path: known[path] for path in missing}
-        ends = {self.graph.find(p).piece for p in missing if p != source}
+        ends = {layer.piece for layer in layers if layer.path != source}
         needed = self._way_to(photo, inside | ends, known)
         if len(needed) > len(pieces) // 2:
             known |= self._survey(photo, "pieces")
