@@ -122,7 +122,7 @@ export function channelsField(panel) {
   field.addEventListener("change", () => {
     const { channels, wrong } = readChannels(field.value, count);
     if (!wrong) field.value = writeChannels(channels);
-    else say(`Channels must be 0 to ${count - 1}. Received: ${wrong.slice(0, 40)}`);
+    else say(`Channels are 0 to ${count - 1}. Received: ${wrong.slice(0, 40)}`);
   });
   empty.addEventListener("click", () => {
     chosen.set([]);

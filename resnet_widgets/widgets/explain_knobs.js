@@ -70,7 +70,11 @@ export function knobsSection(panel) {
     element("label", { class: "rw-why-factor" }, "scale", factor, factorText),
   );
   const list = element("ol", { class: "rw-why-edits" });
-  const none = element("p", { class: "rw-soft", text: "Nothing is changed." });
+  const sum = element("p", { class: "rw-soft" });
+  const hint = element("p", {
+    class: "rw-why-status",
+    text: "What is muted, soloed, scaled or erased stands here, to be undone in any order.",
+  });
   const reset = element("button", { type: "button", text: "Undo all" });
   const body = element("tbody");
   const table = element(
@@ -97,7 +101,7 @@ export function knobsSection(panel) {
     element("div", {}, table, other.node),
     element(
       "div",
-      {},
+      { class: "rw-why-knobs" },
       element(
         "div",
         { class: "rw-why-turned" },
@@ -106,9 +110,9 @@ export function knobsSection(panel) {
       ),
       channels.node,
       controls,
-      none,
+      element("div", { class: "rw-why-head" }, sum, reset),
+      hint,
       list,
-      reset,
     ),
     ranked.node,
     lesson(
@@ -135,7 +139,7 @@ export function knobsSection(panel) {
     kind: "erase",
     layer: model.get("layer"),
     box: model.get("region"),
-    channels: [],
+    channels: chosen.get() ?? [],
   });
   const knobs = /** @type {[HTMLButtonElement, () => any][]} */ ([
     [mute, muted],
@@ -171,16 +175,22 @@ export function knobsSection(panel) {
     change(mute, { "aria-label": many("Mute"), title: many("Mute") });
     change(solo, { "aria-label": many("Solo"), title: many("Solo") });
     change(factor, { "aria-label": many("Scale") ?? "Scale the channel" });
-    erase.disabled = model.get("region").length !== 4;
-    erase.title = erase.disabled
-      ? "First draw a region on the map: drag, or Shift and arrows"
-      : "Set the region drawn on the map to zero, in all channels";
+    const isDrawn = model.get("region").length === 4;
+    erase.disabled = !isDrawn || count === undefined;
+    change(erase, {
+      "aria-label": count ? `Erase region in ${which}` : null,
+      title: isDrawn
+        ? `Set the region drawn on the map to zero, in ${count ? which : "all channels"}`
+        : "First draw a region on the map: drag, or Shift and arrows",
+    });
     for (const [button, edit] of knobs) {
       const on = !button.disabled && edits().some((one) => isSame(one, edit()));
       button.setAttribute("aria-pressed", String(on));
     }
-    none.hidden = edits().length > 0;
-    reset.hidden = edits().length === 0;
+    const made = edits().length;
+    sum.textContent = made ? `${made} ${made === 1 ? "edit" : "edits"}` : "Nothing is changed.";
+    reset.hidden = made === 0;
+    hint.hidden = made > 0;
     const number = factorOf(edits(), layer, turned());
     factor.value = String(number);
     factorText.textContent = `× ${formatFactor(number)}`;
@@ -201,6 +211,7 @@ export function knobsSection(panel) {
   /** @param {string[]} names @param {any[]} named the edits that have these names */
   function showEdits(names, named) {
     const hadFocus = list.contains(document.activeElement);
+    const before = list.childElementCount;
     refill(
       list,
       names.map((name, index) => {
@@ -218,6 +229,8 @@ export function knobsSection(panel) {
       }),
     );
     if (hadFocus && !names.length) mute.focus();
+    // The newest can be seen, in a room that does not grow.
+    if (names.length > before) list.scrollTop = list.scrollHeight;
   }
 
   function showScores(/** @type {any} */ { rows, best }) {

@@ -7,6 +7,8 @@ import { change, element, refill, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
+const OLD = "Ranked before the edits were changed";
+
 /** @param {Panel} panel */
 export function ranking(panel) {
   const { model } = panel;
@@ -76,14 +78,14 @@ export function ranking(panel) {
     }
     const isOld = ranked !== null && !areSame(ranked.edits, edits());
     rank.rename(isOld ? "Rank again" : "Which channels matter most?");
+    // Beside the button: one more line would move the list away from under the hand.
+    if (isOld !== list.hasAttribute("data-old")) rank.say(isOld ? OLD : "");
     list.toggleAttribute("data-old", isOld);
     how.hidden = ranked === null;
     how.textContent = "";
     if (ranked === null) return;
     const { layer, label, rows } = ranked;
-    how.textContent = isOld
-      ? `Ranked before the edits were changed: what muting each channel of ${layer} did to the logit of ${label}`
-      : `What muting each channel of ${layer} does to the logit of ${label}`;
+    how.textContent = `What muting each channel of ${layer} does to the logit of ${label}`;
     for (const [index, [channel]] of rows.entries()) {
       const { pick, button, mark } = shown[index];
       const isHere = layer === model.get("layer") && channel === model.get("channel");

@@ -49,6 +49,7 @@ def show_panel(show):
         references = [f"anywidget:m{i}" for i in range(4)]
         frames = {f"cat|{name}": np.eye(4, dtype=np.float32)[..., None] for name in "abcd"}
         frames[f"cat|{LAYER}"] = np.ones((1, 1, 512), np.float32)
+        frames["cat|wide"] = np.ones((1, 1, 2048), np.float32)
         return show(
             "explain_panel.js",
             ExplainPanel,
@@ -164,6 +165,62 @@ def test_knobs_make_edits(show_panel):
     expect(solo).to_have_attribute("aria-pressed", "false")
     page.get_by_role("button", name="Undo all").click()
     assert trait(page, "edits") == []
+
+
+def test_a_region_is_erased_in_the_channels_that_were_chosen(show_panel):
+    page = show_panel(region=[0, 0, 0.5, 1])
+    answer(page, "scores", SCORES)
+    erase = page.get_by_role("button", name="Erase region", exact=True)
+    expect(erase).to_have_attribute("title", re.compile("to zero, in all channels$"))
+    field = page.get_by_label("channels", exact=True)
+    erased = {"kind": "erase", "layer": LAYER, "box": [0, 0, 0.5, 1]}
+    for text, channels, which in (
+        ("3, 40-42", [3, 40, 41, 42], "4 channels"),
+        ("40", [40], "channel 40"),
+    ):
+        field.fill(text)
+        chosen = page.get_by_role("button", name=f"Erase region in {which}")
+        expect(chosen).to_have_text("Erase region")
+        expect(chosen).to_have_attribute("title", re.compile(f"to zero, in {which}$"))
+        chosen.click()
+        assert trait(page, "edits") == [{**erased, "channels": channels}]
+        expect(chosen).to_have_attribute("aria-pressed", "true")
+        chosen.click()
+        assert trait(page, "edits") == []
+    page.get_by_role("button", name="The selected channel alone").click()
+    erase.click()
+    assert trait(page, "edits") == [{**erased, "channels": []}]
+
+
+@pytest.mark.parametrize("width", [460, 960])
+def test_edits_move_nothing_that_is_below_them(show_panel, width):
+    page = show_panel(width)
+    answer(page, "scores", SCORES)
+    page.get_by_role("button", name="Which channels matter most?").click()
+    answer(page, "rank", {**RANKED, "rows": [[n, 1 / (n + 1)] for n in range(24)]})
+    ranking = page.locator(".rw-why-list")
+    expect(page.get_by_text("Nothing is changed.")).to_be_visible()
+    place = ranking.bounding_box()
+    names = [f"erase 0–50 %, 0–100 % in channels 3, 17, {n} of {LAYER}" for n in range(9)]
+    list_ = page.locator(".rw-why-edits")
+    for count in (1, 2, 9):
+        edits = [{"kind": "mute", "layer": LAYER, "channels": [n]} for n in range(count)]
+        update(page, edits=edits)
+        answer(page, "scores", {**SCORES, "names": names[:count]})
+        expect(list_.locator("li")).to_have_count(count)
+        expect(page.get_by_text("1 edit" if count == 1 else f"{count} edits")).to_be_visible()
+        assert ranking.bounding_box() == place
+        # It can be seen that it is done, and undone.
+        expect(list_.locator("li").last).to_be_in_viewport()
+        seen = list_.evaluate("(list) => list.scrollTop + list.clientHeight - list.scrollHeight")
+        assert abs(seen) < 1
+    undo = page.get_by_role("button", name="Undo all")
+    expect(undo).to_be_visible()
+    undo.click()
+    answer(page, "scores", SCORES)
+    expect(page.get_by_text("Nothing is changed.")).to_be_visible()
+    expect(undo).to_be_hidden()
+    assert ranking.bounding_box() == place
 
 
 def test_a_second_click_undoes_no_second_edit(show_panel):
@@ -338,6 +395,7 @@ def test_a_ranking_stays_to_be_muted_down_and_says_that_it_is_old(show_panel):
     new = page.get_by_text("each channel of conv5_block3_out does to the logit of cat")
     old = page.get_by_text("Ranked before the edits were changed")
     expect(new).to_be_visible()
+    place = page.locator(".rw-why-list").bounding_box()
     first, second = (page.get_by_role("button", name=f"mute channel {n} of") for n in (9, 7))
     first.focus()
     page.keyboard.press("Enter")
@@ -347,10 +405,14 @@ def test_a_ranking_stays_to_be_muted_down_and_says_that_it_is_old(show_panel):
     update(page, photo="cat 1234")
     expect(rows).to_have_count(2)
     expect(old).to_be_visible()
-    expect(new).to_have_count(0)
+    expect(old).to_have_role("status")
     expect(page.locator(".rw-why-list")).to_have_attribute("data-old", "")
     expect(first).to_be_focused()
     expect(first).to_have_attribute("aria-pressed", "true")
+    # It stays there when something else is chosen, and the list where the hand is.
+    update(page, channel=3)
+    expect(old).to_be_visible()
+    assert page.locator(".rw-why-list").bounding_box() == place
     second.click()
     assert trait(page, "edits") == muted
     second.click()
@@ -426,7 +488,7 @@ def test_channels_are_typed_before_it_is_known_how_many_there_are(show_panel):
     # The frame says that there is one.
     expect(where).to_have_text("a · which channels?")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Channels must be 0 to 0. Received: 3")).to_be_visible()
+    expect(page.get_by_text("Channels are 0 to 0. Received: 3")).to_be_visible()
     # What is known of one layer is not of the next.
     update(page, layer="b")
     page.keyboard.type("0, 3")
@@ -465,14 +527,15 @@ def test_what_names_no_channels_turns_none_and_is_said(show_panel):
     expect(page.get_by_label("Scale the channel")).to_be_disabled()
     expect(note).to_have_count(0)
     page.keyboard.press("Enter")
-    said = "Channels must be 0 to 511. Received: 510-512"
+    said = "Channels are 0 to 511. Received: 510-512"
     expect(note).to_have_text(said)
     expect(note).to_be_visible()
     # It is left by a click on what is below, which must not move away.
     assert page.evaluate(PLACES) == places
     expect(mute).to_be_visible()
     expect(page.get_by_role("button", name="Erase region")).to_be_visible()
-    expect(page.get_by_role("button", name="Erase region")).to_be_enabled()
+    # Not in all channels either, by mistake.
+    expect(page.get_by_role("button", name="Erase region")).to_be_disabled()
     expect(page.locator(".rw-why-where")).to_be_hidden()
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).to_have_accessible_description(said)
@@ -489,6 +552,18 @@ def test_what_names_no_channels_turns_none_and_is_said(show_panel):
     expect(field).to_have_value("")
     expect(note).to_have_count(0)
     expect(mute).to_be_enabled()
+
+
+def test_what_is_wrong_can_be_read_in_the_narrowest_of_two_columns(show_panel):
+    page = show_panel(645, layer="wide")
+    field = page.get_by_label("channels", exact=True)
+    field.fill("2040-2050")
+    expect(page.locator(".rw-why-where")).to_contain_text("which channels?")
+    page.keyboard.press("Enter")
+    note = page.get_by_text("Channels are 0 to 2047. Received: 2040-2050")
+    expect(note).to_be_visible()
+    assert note.bounding_box()["x"] > 645 / 2
+    assert note.evaluate("(note) => note.scrollWidth <= note.clientWidth")
 
 
 def test_channels_that_are_ticked_are_turned_together(show_panel):
