@@ -70,6 +70,8 @@ def main() -> int:
     arguments = parser.parse_args()
     times = Times()
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    # Packages are compiled when they are installed, so this one may be, too.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     for _ in range(arguments.runs):
         for script in (PACKAGE, PLAIN, EXPLORER):
             command = [sys.executable, "-c", script, arguments.model]

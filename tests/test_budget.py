@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import gc
 import itertools
 import threading
 from unittest import mock
@@ -18,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from resnet_widgets.engine import activations, memory, tensor_store
 from resnet_widgets.engine.activations import ActivationCache
-from resnet_widgets.engine.memory import MIB, give_back
+from resnet_widgets.engine.memory import MIB, collecting_later, give_back
 from resnet_widgets.engine.tensor_store import TensorStore
 
 PHOTOS = np.random.default_rng(8).integers(0, 256, (6, 16, 16, 3), np.uint8)
@@ -237,6 +238,33 @@ def test_memory_is_left_alone_where_the_c_library_cannot_give_it_back(monkeypatc
 
     monkeypatch.setattr(ctypes, "CDLL", load)
     give_back()
+
+
+def test_what_comes_and_stays_is_walked_over_neither_then_nor_soon_after():
+    walks = []
+
+    def heard(phase, info):
+        walks.append(info["generation"])
+
+    gc.callbacks.append(heard)
+    try:
+        with collecting_later():
+            kept = [[] for _ in range(100_000)]
+            assert not walks
+        assert gc.isenabled()
+        assert any(one is kept for one in gc.get_objects(generation=2))
+    finally:
+        gc.callbacks.remove(heard)
+
+
+def test_who_never_looks_for_cycles_is_left_at_that():
+    gc.disable()
+    try:
+        with pytest.raises(OSError), collecting_later():
+            raise OSError
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_a_cache_that_is_closed_gives_its_memory_back(monkeypatch):

@@ -597,6 +597,21 @@ def test_a_thread_does_not_undo_the_seed_of_a_running_cell(monkeypatch):
     assert random.random() == random.Random(7).random()
 
 
+def test_no_cycles_are_looked_for_while_a_model_is_built(monkeypatch):
+    enabled = []
+
+    def build(**kwargs):
+        enabled.append(gc.isenabled())
+        return small_model()
+
+    monkeypatch.setattr(keras.applications, "ResNet50", build)
+    monkeypatch.setattr(mini_module, "load_mini", build)
+    load_model("random")
+    load_model("mini")
+    assert enabled == [False, False]
+    assert gc.isenabled()
+
+
 def test_a_model_is_returned_as_it_is_and_not_changed(random_resnet50):
     before = dict(vars(random_resnet50))
     assert load_model(random_resnet50) is random_resnet50

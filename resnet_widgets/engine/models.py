@@ -21,8 +21,11 @@ from typing import Any
 import h5py
 import numpy as np
 
+from resnet_widgets.engine.memory import collecting_later
+
 try:
-    import keras
+    with collecting_later():
+        import keras
 except ImportError as error:
     raise ImportError(
         "resnet_widgets needs Keras ≥ 3.13.2 with TensorFlow: pip install tensorflow (or "
@@ -179,7 +182,7 @@ def _load_auto(progress: Progress | None) -> keras.Model:
 
 def _load_imagenet(progress: Progress | None) -> keras.Model:
     path = download.imagenet_weights(progress)
-    with _own_random_state():
+    with _own_random_state(), collecting_later():
         model = keras.applications.ResNet50(weights=str(path))
     _origins[model] = _Origin("ResNet50, ImageNet", labels=imagenet_labels())
     return model
@@ -188,14 +191,15 @@ def _load_imagenet(progress: Progress | None) -> keras.Model:
 def _load_mini() -> keras.Model:
     from resnet_widgets.engine.mini import MINI_LABELS, load_mini
 
-    model = load_mini()
+    with collecting_later():
+        model = load_mini()
     note = f"embedded mini ResNet50, {len(MINI_LABELS)} classes"
     _origins[model] = _Origin("mini ResNet50, CIFAR-10", note, tuple(MINI_LABELS))
     return model
 
 
 def _load_random() -> keras.Model:
-    with _own_random_state():
+    with _own_random_state(), collecting_later():
         model = keras.applications.ResNet50(weights=None)
     # Again, now with a seed: Keras' own way to seed a model, `set_random_seed`, is global. By
     # numpy, which takes a third of the time that Keras' initializers take.
@@ -252,7 +256,7 @@ def _load_file(name: str | os.PathLike) -> keras.Model:
     if not whole:
         raise ValueError(_damaged(path, start))
     try:
-        with _own_random_state():
+        with _own_random_state(), collecting_later():
             if path.suffix == ".keras":
                 model = keras.models.load_model(path, compile=False)
             else:

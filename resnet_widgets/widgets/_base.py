@@ -34,8 +34,11 @@ traits_lock = threading.RLock()
 
 
 @functools.cache
-def _source(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
+def _parts(path: Path) -> tuple[list[Path], str]:
+    """The files that a module imports, and its own text without the lines that do."""
+    text = path.read_text(encoding="utf-8")
+    siblings = [(path.parent / found).resolve() for found in _IMPORT.findall(text)]
+    return siblings, _IMPORT.sub("", text)
 
 
 def module(name: str) -> str:
@@ -53,11 +56,11 @@ def module(name: str) -> str:
     pasted: dict[Path, str] = {}
 
     def paste(path: Path) -> None:
-        text = _source(path)
-        for sibling in (path.parent / found for found in _IMPORT.findall(text)):
-            if sibling.resolve() not in pasted:
-                paste(sibling.resolve())
-        pasted[path] = _IMPORT.sub("", text)
+        siblings, text = _parts(path)
+        for sibling in siblings:
+            if sibling not in pasted:
+                paste(sibling)
+        pasted[path] = text
 
     paste((_HERE / name).resolve())
     return "\n".join(pasted.values())
@@ -71,7 +74,7 @@ class Widget(anywidget.AnyWidget):
         last_error: The exception behind `error`, or `None`. Not synchronised.
     """
 
-    _css = _source(_HERE / "widgets.css")
+    _css = (_HERE / "widgets.css").read_text(encoding="utf-8")
 
     error = traitlets.Unicode("").tag(sync=True)
     last_error: BaseException | None = None
