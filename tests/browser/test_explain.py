@@ -192,7 +192,7 @@ def test_a_region_is_erased_in_the_channels_that_were_chosen(show_panel):
     assert trait(page, "edits") == [{**erased, "channels": []}]
 
 
-@pytest.mark.parametrize("width", [460, 960])
+@pytest.mark.parametrize("width", [460, 720, 960])
 def test_edits_move_nothing_that_is_below_them(show_panel, width):
     page = show_panel(width)
     answer(page, "scores", SCORES)
@@ -202,11 +202,13 @@ def test_edits_move_nothing_that_is_below_them(show_panel, width):
     expect(page.get_by_text("Nothing is changed.")).to_be_visible()
     place = ranking.bounding_box()
     names = [f"erase 0–50 %, 0–100 % in channels 3, 17, {n} of {LAYER}" for n in range(9)]
+    row = {"index": 3, "label": "cat", "before": [0.489, -0.38], "after": [0.534, -0.47]}
+    moved = {**SCORES, "rows": [row, {**row, "index": 5}]}
     list_ = page.locator(".rw-why-edits")
     for count in (1, 2, 9):
         edits = [{"kind": "mute", "layer": LAYER, "channels": [n]} for n in range(count)]
         update(page, edits=edits)
-        answer(page, "scores", {**SCORES, "names": names[:count]})
+        answer(page, "scores", {**moved, "names": names[:count]})
         expect(list_.locator("li")).to_have_count(count)
         expect(page.get_by_text("1 edit" if count == 1 else f"{count} edits")).to_be_visible()
         assert ranking.bounding_box() == place
