@@ -179,14 +179,17 @@ def test_what_is_asked_on_the_way_does_not_wait_for_a_computation(ask):
 
 def test_the_weights_are_looked_at_beside_a_computation_and_before_what_is_stored(monkeypatch):
     cache = ActivationCache(small_model())
-    computing, looks = threading.Event(), []
+    computing, looking, waited, looks = threading.Event(), threading.Event(), [], []
     compute = cache._runner._compute
 
+    # Each waits for the other to have begun: neither may come first.
     def compute_and_tell(*arguments):
         computing.set()
+        waited.append(looking.wait(30))
         return compute(*arguments)
 
     def look():
+        looking.set()
         looks.append((computing.wait(30), threading.current_thread() is threading.main_thread()))
         return False
 
@@ -195,6 +198,7 @@ def test_the_weights_are_looked_at_beside_a_computation_and_before_what_is_store
     cache.activation(PHOTO, "predictions")
     cache.activation(PHOTO, "predictions")
     assert looks == [(True, False), (True, True)]
+    assert waited == [True]
 
 
 def test_while_the_weights_keep_changing_nothing_is_computed_for_nothing():
@@ -249,6 +253,9 @@ def test_an_error_of_the_look_is_an_error_of_the_question(monkeypatch):
     monkeypatch.setattr(cache._watched._watch, "changed", fail)
     with pytest.raises(MemoryError, match="no room to look"):
         cache.activation(PHOTO, "predictions")
+    # The next look is a look again.
+    monkeypatch.undo()
+    assert in_a_thread(lambda: cache.activation(PHOTO, "predictions"))().shape == (3,)
 
 
 def test_weights_that_are_not_watched_are_new_after_clear():
