@@ -1,6 +1,7 @@
 """How long until there are new pixels, in JupyterLab in Chromium? Medians.
 
-    python benchmarks/bench_browser.py [--model random] [--side 224] [--steps 200] [--layers 500]
+    python benchmarks/bench_browser.py [--model random] [--side 224] [--steps 200] [--picks 15]
+                                       [--layers 500]
 
 Times are taken inside the page: from the event until the first animation frame in which the canvas
 holds the pixels that belong there. So half a display frame, 8 ms at 60 Hz, is waiting in any case.
@@ -194,8 +195,9 @@ window.bench = (() => {
 class Bench:
     """The explorer in its page, and what was measured there."""
 
-    def __init__(self, notebook: Notebook, traffic: Traffic) -> None:
+    def __init__(self, notebook: Notebook, traffic: Traffic, picks: int) -> None:
         self.notebook, self.page, self.traffic = notebook, notebook.page, traffic
+        self.picked = FIRST_LOOKS[:picks]
         self.explorer = ExplorerPage(notebook)
         self.rows: list[Row] = []
 
@@ -233,20 +235,20 @@ class Bench:
         ]
 
     def layers(self) -> None:
-        self.note("pick a layer, first look at it", self.pick_all(FIRST_LOOKS), "≤ 100")
-        self.note("pick a layer, page has it", self.pick_all(FIRST_LOOKS), "≤ 33")
+        self.note("pick a layer, first look at it", self.pick_all(self.picked), "≤ 100")
+        self.note("pick a layer, page has it", self.pick_all(self.picked), "≤ 33")
         times = []
-        for layer in FIRST_LOOKS:
+        for layer in self.picked:
             self.notebook.evaluate("explorer.store.forget()")
             times += self.pick_all([layer])
         self.note("pick a layer, kernel has it", times, "≤ 100")
         self.notebook.start("explorer.image = skimage.data.astronaut()")
         self.traffic.wait_until_quiet()
-        self.note("pick a layer, kernel computes it", self.pick_all(FIRST_LOOKS), "≤ 100")
+        self.note("pick a layer, kernel computes it", self.pick_all(self.picked), "≤ 100")
         self.notebook.start("explorer.image = skimage.data.rocket()")
         self.traffic.wait_until_quiet()
         title = f"… and the pointer came {REST} ms before the click"
-        self.note(title, self.pick_all(FIRST_LOOKS, REST), "≤ 100")
+        self.note(title, self.pick_all(self.picked, REST), "≤ 100")
 
     def drawing(self) -> None:
         """What the page does by itself: the grid, and a drag."""
@@ -280,10 +282,10 @@ class Bench:
 
         def walk(count: int) -> None:
             for i in range(count):
-                layer = FIRST_LOOKS[i % len(FIRST_LOOKS)]
+                layer = self.picked[i % len(self.picked)]
                 self.page.evaluate("(layer) => bench.pick(layer)", layer)
 
-        walk(2 * len(FIRST_LOOKS))
+        walk(2 * len(self.picked))
         before = used()
         walk(count)
         title = f"page heap, more after {count} layers than {before:.0f}, MB"
@@ -317,13 +319,14 @@ def main() -> int:
     parser.add_argument("--side", type=int, default=224, help="of the photo; above 224 the model "
                         "is one with random weights")  # fmt: skip
     parser.add_argument("--steps", type=int, default=200, help="of the slider")
+    parser.add_argument("--picks", type=int, default=len(FIRST_LOOKS), help="layers in each row")
     parser.add_argument("--layers", type=int, default=500, help="changes, for the page's memory")
     arguments = parser.parse_args()
     side = arguments.side
     model = repr(arguments.model) if side == 224 else LARGER.format(side=side)
     cell = CELL.format(model=model, layer=LAYER)
     with opened([cell], 1400, 1000) as (notebook, traffic):
-        bench = Bench(notebook, traffic)
+        bench = Bench(notebook, traffic, arguments.picks)
         bench.run(arguments.steps, arguments.layers)
         version = browser_of(notebook)
     print(f"{arguments.model} ResNet50, {side} × {side} pixels, in {version}; behind each name")

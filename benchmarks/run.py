@@ -28,7 +28,7 @@ RUNS = {
     "start": ["bench_start.py"],
     "memory": ["bench_memory.py"],
     "browser": ["bench_browser.py"],
-    "browser, 1024 × 1024": ["bench_browser.py", "--side", "1024", "--layers", "60"],
+    "browser, 1024 × 1024": ["bench_browser.py", "--side", "1024", "--picks", "4", "--layers", "8"],
     "why": ["bench_why.py"],
     "peers": ["bench_peers.py"],
 }
