@@ -29,6 +29,8 @@ from resnet_widgets.explain import Mute, grad_cam
 
 LAST = ("conv2_block3_out", "conv3_block4_out", "conv4_block6_out", "conv5_block3_out")
 FIRST = tuple(f"conv{stage}_block1_out" for stage in range(2, 6))
+# What is edited or explained is traced once it has been run some times.
+WARM_UP = 8
 LAYERS = tuple(layer for pair in zip(FIRST, LAST, strict=True) for layer in pair)
 
 
@@ -81,9 +83,9 @@ def main() -> int:
     values = {layer: tf.constant(cache.activation(photo, layer)[None]) for layer in LAYERS}
     unwatched.activations(photo, LAYERS)
     times = Times()
-    for turn in range(arguments.runs + 1):
-        if turn == 1:
-            times = Times()  # the first turn was traced
+    for turn in range(arguments.runs + WARM_UP):
+        if turn == WARM_UP:
+            times = Times()
         times.note("forward", lambda: np.asarray(forward(x)))
         for layer in LAYERS:
             # Another channel each time: an edit that was made before is in the cache.
@@ -115,7 +117,10 @@ def main() -> int:
             times.row("… from the cache, for each of that", f"cam {layer}", f"scratch {layer}",
                       "< 1 ×"),
         ]  # fmt: skip
-    print(f"{cache.about.title}, {size[0]} × {size[1]} pixels, medians of {arguments.runs} runs.")
+    print(
+        f"{cache.about.title}, {size[0]} × {size[1]} pixels, medians of {arguments.runs} runs "
+        f"after {WARM_UP} others."
+    )
     print(setting(), end="\n\n")
     print(table(rows))
     return 0

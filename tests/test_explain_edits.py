@@ -8,6 +8,8 @@ import pytest
 from explaining import both_networks, close, model_input, run_edited, said_until_ended
 
 import resnet_widgets as rw
+from resnet_widgets.engine import program
+from resnet_widgets.engine.activations import ActivationCache
 from resnet_widgets.engine.program import Program
 from resnet_widgets.explain import Erase, Mute, Scale, Solo, edit_from_dict, rank_channels
 
@@ -107,6 +109,8 @@ def test_an_edited_end_runs_together_with_what_comes_next(
     cache, photo, layer, expected, monkeypatch
 ):
     """Each function that is called costs a part of a millisecond, and there are few to trace."""
+    monkeypatch.setattr(program, "_WORTH_TRACING", 0)
+    monkeypatch.setattr(program, "_WORTH_JOINING", 0)
     cache.activations(photo, [*(piece.output for piece in cache.graph.pieces), layer])
     called = []
     for name in ("edited", "segment", "piece", "survey"):
@@ -118,6 +122,59 @@ def test_an_edited_end_runs_together_with_what_comes_next(
         )
     cache.run(photo, [Mute(layer, 13)])
     assert called == expected
+
+
+@pytest.fixture
+def traced(monkeypatch):
+    """Names of the functions of programs that are traced from now on, in order."""
+    found = []
+    for name in ("_concrete", "_traced"):
+        real = getattr(Program, name)
+
+        def note(self, *arguments, real=real, name=name):
+            key = arguments[0] if name == "_traced" else "segment or piece"
+            if name == "_concrete" or isinstance(self._of_edits.get(key), int):
+                found.append(name)
+            return real(self, *arguments)
+
+        monkeypatch.setattr(Program, name, note)
+    return found
+
+
+def test_the_first_edit_of_a_layer_does_not_wait_for_tracing(photo, traced, monkeypatch):
+    """It is run untraced, or by pieces that are traced already; often run, it is traced as one."""
+    monkeypatch.setattr(program, "_WORTH_TRACING", 1)
+    monkeypatch.setattr(program, "_WORTH_JOINING", 2)
+    cache = ActivationCache("mini")
+    reference = keras.Model(cache.model.get_layer("conv4_block3_out").output, cache.model.output)
+
+    def answer(channel):
+        run = cache.run(photo, [Mute("conv4_block3_out", channel)])
+        muted = run.before("conv4_block3_out").copy()
+        muted[..., channel] = 0
+        expected = reference(muted[None], training=False)[0]
+        np.testing.assert_allclose(run.activation("predictions"), expected, atol=1e-6)
+        return list(traced)
+
+    assert answer(3) == []  # untraced
+    for piece in cache.graph.pieces[cache.graph.find("conv4_block3_out").piece :]:
+        cache.trace(photo, piece.index)
+    traced.clear()
+    assert answer(4) == []  # by pieces
+    assert answer(5) == ["_traced", "_concrete"]  # up to the end of conv4; conv5 and the head
+    assert len(answer(6)) == 2
+    cache.close()
+
+
+def test_the_first_gradient_of_a_layer_does_not_wait_for_tracing(photo, traced, monkeypatch):
+    monkeypatch.setattr(program, "_WORTH_TRACING", 1)
+    cache = ActivationCache("mini")
+    untraced = cache.gradient(photo, "conv4_block3_out", 3)
+    assert traced == []
+    for found, expected in zip(cache.gradient(photo, "conv4_block3_out", 3), untraced, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6, rtol=1e-4)
+    assert traced == ["_traced"]
+    cache.close()
 
 
 def test_without_its_branch_a_block_gives_relu_of_the_shortcut(cache, photo):

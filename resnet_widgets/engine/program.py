@@ -14,8 +14,12 @@ from .head import Head
 from .model_input import masked
 
 _SCOPE_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
-# Each holds a traced copy of what comes after its layer.
+# Each may hold a traced copy of what comes after its layer.
 _MOST_OF_EDITS = 32
+# Tracing what comes after a layer takes a second or two: as long as so many untraced runs take more
+# than traced ones, and so many by pieces that are traced.
+_WORTH_TRACING = 6
+_WORTH_JOINING = 64
 
 
 def can_trace(graph: LayerGraph, paths: Iterable[str]) -> bool:
@@ -31,7 +35,9 @@ class Program:
     """The functions for one shape of input.
 
     What is called for the first time runs as it is: to trace it takes three times as long. What is
-    called again is traced, and runs in a tenth of the time from then on.
+    called again is traced, and runs in a tenth of the time from then on. What an edit leaves to be
+    run is another function for each place of edits: it is run by pieces, and traced as one only
+    once it has been run often.
     """
 
     def __init__(self, graph: LayerGraph) -> None:
@@ -39,6 +45,7 @@ class Program:
         # What was called once is `None`.
         self._functions: dict[object, Any] = {}
         # For what is edited or explained, and what comes after it: the last few, the oldest first.
+        # As long as it is not traced, how often it was run.
         self._of_edits: OrderedDict[object, Any] = OrderedDict()
 
     def survey(
@@ -71,11 +78,13 @@ class Program:
 
     def segment(self, pieces: Sequence[Piece], tensor: tf.Tensor) -> dict[str, tf.Tensor]:
         """Runs neighbouring pieces as one; returns their outputs."""
-        paths = [path for piece in pieces for path in piece.paths]
-        wanted = [piece.output for piece in pieces]
         key = ("segment", pieces[0].index, pieces[-1].index)
-        function = self._of_edits.pop(key, None)
-        if function is None:
+        if self._is_rare(key, pieces):
+            return self._by_pieces(pieces, tensor)
+        function = self._of_edits.pop(key)
+        if isinstance(function, int):
+            paths = [path for piece in pieces for path in piece.paths]
+            wanted = [piece.output for piece in pieces]
             function = self._concrete(paths, pieces[0].source, wanted, tensor)
         self._keep(key, function)
         return function(tensor)
@@ -93,19 +102,22 @@ class Program:
         Returns the edited outputs, those of `paths`, and those of the other pieces.
         """
         piece, *others = pieces
-        wanted = list(dict.fromkeys([*masks, *paths, *(other.output for other in others)]))
+        own = list(dict.fromkeys([*masks, *paths]))
+        key = ("edited", piece.index, pieces[-1].index, tuple(inputs), tuple(masks))
+        if self._is_rare(key, pieces):
+            found = self._masked(inputs, masks, paths, own)
+            return found | (self._by_pieces(others, found[piece.output]) if others else {})
+        wanted = list(dict.fromkeys([*own, *(other.output for other in others)]))
         paths = [*paths, *(path for other in others for path in other.paths)]
 
         def run(known: list[tf.Tensor], factors: list[tf.Tensor]) -> dict[str, tf.Tensor]:
-            by_path = dict(zip(masks, factors, strict=True))
-            return self._graph.run_from(
+            return self._masked(
                 dict(zip(inputs, known, strict=True)),
+                dict(zip(masks, factors, strict=True)),
                 paths,
                 wanted,
-                lambda path, x: masked(x, by_path[path]) if path in by_path else x,
             )
 
-        key = ("edited", piece.index, pieces[-1].index, tuple(inputs), tuple(masks))
         return self._traced(key, paths, run, list(inputs.values()), list(masks.values()))
 
     def gradient(
@@ -126,28 +138,61 @@ class Program:
             by_path = dict(zip(masks, factors, strict=True))
             with tf.GradientTape() as tape:
                 tape.watch(x)
-                values = self._graph.run_from(
-                    {path: x, **dict(zip(rest, known, strict=True))},
-                    paths,
-                    [head.source],
-                    lambda p, value: masked(value, by_path[p]) if p in by_path else value,
-                )
+                known_by_path = {path: x, **dict(zip(rest, known, strict=True))}
+                values = self._masked(known_by_path, by_path, paths, [head.source])
                 logits = head.logits(values[head.source])
                 score = tf.reduce_sum(tf.gather(logits, target, axis=1))
             return logits, tape.gradient(score, x)
 
         key = ("gradient", path, tuple(masks))
         index = tf.constant([target], tf.int32)
-        return self._traced(key, paths, run, x, list(rest.values()), index, list(masks.values()))
+        arguments = (x, list(rest.values()), index, list(masks.values()))
+        if self._is_rare(key):
+            return run(*arguments)
+        return self._traced(key, paths, run, *arguments)
+
+    def _is_rare(self, key: object, pieces: Sequence[Piece] = ()) -> bool:
+        """Whether this has not been run often enough yet to be worth tracing; counts its runs."""
+        runs = self._of_edits.get(key, 0)
+        if not isinstance(runs, int):
+            return False
+        self._of_edits.pop(key, None)
+        self._keep(key, runs + 1)
+        by_pieces = bool(pieces) and all(self.is_traced(piece) for piece in pieces)
+        return runs < (_WORTH_JOINING if by_pieces else _WORTH_TRACING)
+
+    def _by_pieces(self, pieces: Sequence[Piece], tensor: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Runs neighbouring pieces one by one, traced where they are; returns outputs."""
+        found = {}
+        for piece in pieces:
+            if self.is_traced(piece):
+                tensor = self.piece(piece, tensor)[piece.output]
+            else:
+                wanted = [piece.output]
+                tensor = self._graph.run(piece.paths, piece.source, tensor, wanted)[piece.output]
+            found[piece.output] = tensor
+        return found
+
+    def _masked(
+        self,
+        known: Mapping[str, tf.Tensor],
+        masks: Mapping[str, tf.Tensor],
+        paths: Iterable[str],
+        wanted: Iterable[str],
+    ) -> dict[str, tf.Tensor]:
+        """Runs `paths` on what is `known`; some outputs are multiplied by `masks`."""
+        return self._graph.run_from(
+            known, paths, wanted, lambda path, x: masked(x, masks[path]) if path in masks else x
+        )
 
     def _traced(
         self, key: object, paths: Iterable[str], run: Callable[..., Any], *arguments: Any
     ) -> Any:
         """Calls `run`, traced once for any batch; its last argument are masks of any size."""
-        function = self._of_edits.pop(key, None)
-        if function is None and not can_trace(self._graph, paths):
+        function = self._of_edits.pop(key)
+        if isinstance(function, int) and not can_trace(self._graph, paths):
             return run(*arguments)
-        if function is None:
+        if isinstance(function, int):
             *first, masks = arguments
             signature = [
                 *tf.nest.map_structure(
@@ -162,7 +207,7 @@ class Program:
         self._keep(key, function)
         return function(*arguments)
 
-    def _keep(self, key: object, function: Callable[..., Any]) -> None:
+    def _keep(self, key: object, function: Callable[..., Any] | int) -> None:
         self._of_edits[key] = function
         if len(self._of_edits) > _MOST_OF_EDITS:
             self._of_edits.popitem(last=False)
