@@ -3,8 +3,8 @@
     python benchmarks/bench_why.py [--runs 15]
 
 The strongest channel of the last block, then those next to it, one at a time: an edit that was made
-before is in the cache. From the click until the first animation frame in which the table shows the
-new probabilities.
+before is in the cache. Then, in some other layers, the first edit that is made there. From the
+click until the first animation frame in which the table shows the new probabilities.
 """
 
 from __future__ import annotations
@@ -24,6 +24,13 @@ import resnet_widgets as rw
 explorer = rw.explore(skimage.data.chelsea(), {model!r}, layer="conv5_block3_out")
 explorer
 """
+EDITED_ONCE = (
+    "conv2_block1_out",
+    "conv3_block1_out",
+    "conv3_block4_out",
+    "conv4_block2_2_relu",
+    "conv4_block5_out",
+)
 TARGETS = {"mini": 150, "random": 400}
 
 HELPERS = """
@@ -49,8 +56,12 @@ window.why = (() => {
 """
 
 
-def measure_why(notebook: Notebook, traffic: Traffic, runs: int) -> list[float]:
-    """Mutes one channel after another in the panel; milliseconds until the classes have moved."""
+def measure_why(notebook: Notebook, traffic: Traffic, runs: int) -> tuple[list[float], list[float]]:
+    """Mutes one channel after another in the panel, and one of each of some other layers.
+
+    Returns:
+        Milliseconds until the classes have moved: of the former, and of the latter.
+    """
     page = notebook.page
     notebook.run_all()
     ExplorerPage(notebook).wait_until_shown("conv5_block3_out")
@@ -61,16 +72,24 @@ def measure_why(notebook: Notebook, traffic: Traffic, runs: int) -> list[float]:
         f".mean((0, 1))).argsort()[: {runs + 1}]]"
     )
     page.evaluate(HELPERS)
+
+    def mute(place: str) -> float:
+        page.wait_for_function(
+            "(text) => document.querySelector('.rw-why-where').textContent.includes(text)",
+            arg=place,
+        )
+        traffic.wait_until_quiet()
+        return page.evaluate("() => why.mute()")
+
     times = []
     for channel in strongest:
         notebook.run(f"explorer.channel = {channel}")
-        page.wait_for_function(
-            "(text) => document.querySelector('.rw-why-where b').textContent.endsWith(text)",
-            arg=f"channel {channel}",
-        )
-        traffic.wait_until_quiet()
-        times.append(page.evaluate("() => why.mute()"))
-    return times[1:]  # the first was traced
+        times.append(mute(f"channel {channel}"))
+    once = []
+    for layer in EDITED_ONCE:
+        notebook.run(f"explorer.layer = {layer!r}")
+        once.append(mute(layer))
+    return times[1:], once
 
 
 def main() -> int:
@@ -81,11 +100,15 @@ def main() -> int:
     times, rows = Times(), list[Row]()
     for model in [arguments.model] if arguments.model else TARGETS:
         with opened([CELL.format(model=model)], 1400, 1000) as (notebook, traffic):
-            for value in measure_why(notebook, traffic, arguments.runs):
-                times.add(model, value)
+            often, once = measure_why(notebook, traffic, arguments.runs)
+            for name, values in ((model, often), (f"{model} once", once)):
+                for value in values:
+                    times.add(name, value)
             version = browser_of(notebook)
         title = f"mute a channel of the last block → classes, {model} ({arguments.runs})"
         rows.append(times.row(title, model, target=f"≤ {TARGETS[model]}"))
+        title = f"the first edit of a layer → classes, {model} ({len(EDITED_ONCE)} layers)"
+        rows.append(times.row(title, f"{model} once"))
     print(f"{version}. {setting('jupyterlab', 'anywidget')}", end="\n\n")
     print(table(rows))
     return 0
