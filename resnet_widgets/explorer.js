@@ -7,7 +7,7 @@ import { explorerLayout } from "./widgets/explorer_layout.js";
 import { explorerPointing } from "./widgets/explorer_pointing.js";
 import { DRAWING } from "./widgets/frame.js";
 import { watchKernel } from "./widgets/lifeline.js";
-import { handWins } from "./widgets/saving.js";
+import { handWins, saveNow } from "./widgets/saving.js";
 import { becomeRoot, element, followFrame, onChange } from "./widgets/shared.js";
 
 /** Milliseconds that a pointer rests on a row of the tree before it may be about to click. */
@@ -89,6 +89,7 @@ async function renderExplorer({ model, el, signal, host }) {
       [why, "layer"],
     ],
     signal,
+    { later: true },
   );
   shareTrait(
     model,
@@ -171,8 +172,13 @@ async function renderExplorer({ model, el, signal, host }) {
 
   followFrame({ model: map, host, signal }, ({ state }) => {
     mark();
-    if (state === "busy") kernel.asked();
-    else kernel.answered();
+    if (state === "busy") {
+      kernel.asked();
+      return;
+    }
+    kernel.answered();
+    // The layer, once its frame is drawn: to hear of it would keep the kernel from making that.
+    setTimeout(saveNow, DRAWING);
   });
   onChange(models.picker, ["busy"], () => models.picker.get("busy") && kernel.asked(), signal);
   /** @type {any} */

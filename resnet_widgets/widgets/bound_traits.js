@@ -1,5 +1,6 @@
 // Traits of several models that are kept equal in the page, with no way through the kernel.
 
+import { setTraits } from "./saving.js";
 import { onChange, setTrait } from "./shared.js";
 
 /**
@@ -18,15 +19,16 @@ export function giveTrait(model, name, value) {
  * @param {string} trait
  * @param {[any, string][]} others each with the name that the trait has there
  * @param {AbortSignal} signal
+ * @param {{ later?: boolean }} [how] as for `setTraits`
  */
-export function shareTrait(model, trait, others, signal) {
+export function shareTrait(model, trait, others, signal, how) {
   const give = () => {
     for (const [other, name] of others) giveTrait(other, name, model.get(trait));
   };
   give();
   onChange(model, [trait], give, signal);
   for (const [other, name] of others) {
-    onChange(other, [name], () => setTrait(model, trait, other.get(name)), signal);
+    onChange(other, [name], () => setTraits(model, { [trait]: other.get(name) }, how), signal);
   }
 }
 

@@ -58,8 +58,10 @@ export function handWins(model, names, signal) {
  * once; what listeners set on the way goes along in the same message.
  * @param {any} model
  * @param {Record<string, unknown>} values
+ * @param {{ later?: boolean }} [how] with `later` the kernel is told by the next `saveNow`, or after
+ *   `PACE`: until then it has something better to do
  */
-export function setTraits(model, values) {
+export function setTraits(model, values, { later = false } = {}) {
   const changed = Object.entries(values).filter(
     ([name, value]) => !isEqual(model.get(name), value),
   );
@@ -74,7 +76,8 @@ export function setTraits(model, values) {
   }
   // Soon: what views ask the kernel for because of it, a microtask later, goes first, because a
   // person waits for the answer.
-  if (!open) queueMicrotask(() => talks.get(model) === talk && hasMore(talk) && say(model, talk));
+  if (!open && !later)
+    queueMicrotask(() => talks.get(model) === talk && hasMore(talk) && say(model, talk));
 }
 
 /** Says all that waits, now: a hand has let go, or a question follows that is about it. */

@@ -195,6 +195,8 @@ def test_a_stage_name_selects_its_layer_each_time(show_explorer):
         name.click()
         assert trait(page, "layer") == "conv1_relu"
         expect(name).to_have_attribute("aria-pressed", "true")
+        # Until the kernel has heard of it, what a hand has chosen wins.
+        page.wait_for_function("stub.models.shown.saved.at(-1)?.layer === 'conv1_relu'")
         update(page, layer="conv3_block1_out")
         expect(name).to_have_attribute("aria-pressed", "false")
 
@@ -251,6 +253,28 @@ def test_one_message_a_change(show_explorer):
     # A layer that the page has given the slider goes along with the first thing it says.
     assert (slider, values.pop("value")) == ("slider", 5)
     assert values in ({}, {"layer": "conv2_block1_out"})
+
+
+def test_the_kernel_hears_of_a_layer_once_its_frame_is_there(show_explorer):
+    """But not never, should that not come."""
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    choose = """async (layer) => {
+      const { shown, tree } = stub.models;
+      const start = performance.now();
+      tree.set("selected", layer);
+      while (shown.saved.at(-1)?.layer !== layer) await new Promise((done) => setTimeout(done));
+      return [performance.now() - start, Boolean(stub.exports.store.peek("cat", layer))];
+    }"""
+    page.evaluate("stub.holding = true")
+    waited, is_there = page.evaluate(choose, "predictions")
+    assert waited >= 200
+    assert not is_there
+    page.evaluate("stub.holding = false; stub.release()")
+    page.wait_for_function("stub.exports.store.peek('cat', 'predictions')")
+    page.evaluate(choose, "conv2_block1_out")
+    page.evaluate("stub.models.store.receive({ kind: 'forget', photo: null }, [])")
+    assert page.evaluate(choose, "predictions")[1]
 
 
 def test_pointing_at_the_photo_marks_the_cell_and_what_it_sees(show_explorer):

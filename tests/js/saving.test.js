@@ -81,6 +81,23 @@ test("a first change is said at once, then at most one in a while, and the last 
   assert.deepEqual(model.said.at(-1), { channel: 21 });
 });
 
+test("what may be said later waits for the next word, or for a while; the last is said", async () => {
+  const model = makeModel({ layer: "a" });
+  const choose = (layer) => setTraits(model, { layer }, { later: true });
+  choose("b");
+  await takenIn();
+  assert.equal(model.get("layer"), "b", "the page knows");
+  assert.deepEqual(model.said, []);
+  choose("c");
+  saveNow();
+  assert.deepEqual(model.said, [{ layer: "c" }]);
+  choose("d");
+  mock.timers.tick(199);
+  assert.equal(model.said.length, 1);
+  mock.timers.tick(1);
+  assert.deepEqual(model.said.at(-1), { layer: "d" });
+});
+
 test("what a view asks for because of a change goes before the change, and both at once", async () => {
   const model = makeModel({ layer: "" });
   const asks = () => model.said.push("asked");
