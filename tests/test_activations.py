@@ -185,7 +185,9 @@ def test_counters(cache):
     assert cache.cached(PHOTO) == frozenset()
 
 
-def test_a_peek_computes_nothing_and_looks_at_the_weights_once(cache, monkeypatch):
+def test_a_peek_computes_nothing_and_looks_at_the_weights_once_if_there_is_something(
+    cache, monkeypatch
+):
     assert cache.peek(PHOTO, "conv1_relu") is None
     assert cache.info()[:5] == (0, 0, 0, 0, 0)
     whole = cache.activation(PHOTO, "conv1_relu")
@@ -194,6 +196,8 @@ def test_a_peek_computes_nothing_and_looks_at_the_weights_once(cache, monkeypatc
     monkeypatch.setattr(
         cache._watched._watch, "changed", lambda: bool(looks.append(1)) or changed()
     )
+    assert cache.peek(PHOTO, "predictions") is None
+    assert not looks
     assert np.shares_memory(cache.peek(PHOTO, "conv1_relu"), whole)
     assert (cache.info().hits, len(looks)) == (1, 1)
 

@@ -348,6 +348,8 @@ class ActivationCache:
         """
         path = self.graph.find(layer).path
         photo = self._inputs.read(image, preprocess)
+        if not self._store.get(photo.key, [path]):
+            return None
         self._watched.look()
         tensor = self._runner.stored(photo, path)
         return None if tensor is None else _as_array(tensor, photo.is_batch)
