@@ -73,7 +73,7 @@ def main() -> int:
         if seen in (1, 5, arguments.photos):
             held = cache.info().nbytes / 2**20
             title = f"after {seen} photo{'s' if seen > 1 else ''}, {held:.0f} of them in the cache"
-            rows.append(Row(title, f"{resident():.0f}"))
+            rows.append(Row(title, f"{resident():.0f}", target="≤ 1024"))
             time.sleep(PAUSE + 1)
             rows.append(Row("… and a pause", f"{resident():.0f}", target="≤ 1024"))
     limit = cache.info().max_bytes / 2**20

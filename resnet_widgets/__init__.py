@@ -104,8 +104,11 @@ def __getattr__(name: str) -> Any:
 
 
 def _module(name: str) -> Any:
+    from .engine.memory import collecting_later
+
     try:
-        return importlib.import_module(name, __name__)
+        with collecting_later():
+            return importlib.import_module(name, __name__)
     except ImportError:
         # Where Keras or TensorFlow is missing, this one says how to install them.
         importlib.import_module(".engine.models", __name__)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .answers import Picture
 from .engine.edits import EditedRun
 from .engine.images import InputImage, load_image
+from .engine.memory import collecting_later
 from .engine.regions import strongest
 from .engine.worker import Task
 from .explorer_state import ExplorerState
@@ -319,8 +320,9 @@ class Looking:
         if cache is None:
             if "tensorflow" not in sys.modules:
                 task.progress(None, "Loading TensorFlow …")
-            # Before the rest of the engine, because it says how to install TensorFlow.
-            from .engine.models import load_model
+            with collecting_later():
+                # Before the rest of the engine, because it says how to install TensorFlow.
+                from .engine.models import load_model
 
             task.progress(None, "Loading the model …")
             model = load_model(self._model, progress=task.progress)

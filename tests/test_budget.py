@@ -223,10 +223,14 @@ def test_whoever_asks_does_not_wait_until_memory_is_given_back(monkeypatch):
 
 
 def test_memory_is_given_back_after_the_time_that_was_asked_for(monkeypatch):
-    asked = []
-    monkeypatch.setattr(memory.threading, "Timer", lambda *what: asked.append(what) or mock.Mock())
+    timer = mock.Mock()
+    monkeypatch.setattr(memory.threading, "Timer", timer)
     memory.give_back_soon(7.5)
-    assert asked == [(7.5, give_back)]
+    assert timer.mock_calls == [mock.call(7.5, give_back), mock.call().start()]
+    # Python does not wait for it when it ends.
+    assert timer.return_value.daemon is True
+    timer.return_value.start.side_effect = RuntimeError("can't create new thread")
+    memory.give_back_soon(7.5)
 
 
 @pytest.mark.parametrize("library", [None, 3], ids=["none", "without the function"])

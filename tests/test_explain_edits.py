@@ -132,8 +132,7 @@ def traced(monkeypatch):
         real = getattr(Program, name)
 
         def note(self, *arguments, real=real, name=name):
-            key = arguments[0] if name == "_traced" else "segment or piece"
-            if name == "_concrete" or isinstance(self._of_edits.get(key), int):
+            if name == "_concrete" or arguments[0] not in self._of_edits:
                 found.append(name)
             return real(self, *arguments)
 
@@ -156,11 +155,20 @@ def test_the_first_edit_of_a_layer_does_not_wait_for_tracing(photo, traced, monk
         np.testing.assert_allclose(run.activation("predictions"), expected, atol=1e-6)
         return list(traced)
 
+    by_pieces = []
+    piece = Program.piece
+    monkeypatch.setattr(
+        Program, "piece", lambda self, one, *rest: by_pieces.append(one) or piece(self, one, *rest)
+    )
     assert answer(3) == []  # untraced
-    for piece in cache.graph.pieces[cache.graph.find("conv4_block3_out").piece :]:
-        cache.trace(photo, piece.index)
+    assert by_pieces == []
+    after = cache.graph.pieces[cache.graph.find("conv4_block3_out").piece + 1 :]
+    for one in after:
+        cache.trace(photo, one.index)
     traced.clear()
-    assert answer(4) == []  # by pieces
+    by_pieces.clear()
+    assert answer(4) == []
+    assert by_pieces == list(after)
     assert answer(5) == ["_traced", "_concrete"]  # up to the end of conv4; conv5 and the head
     assert len(answer(6)) == 2
     cache.close()

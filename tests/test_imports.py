@@ -122,6 +122,26 @@ def test_importing_loads_only_what_is_needed(module, unwanted):
     assert result.stdout.split() == []
 
 
+@pytest.mark.parametrize(
+    "first", ["rw.ActivationCache", "rw.explore(np.zeros((9, 9, 3), np.uint8)).wait()"]
+)
+def test_no_cycles_are_looked_for_while_tensorflow_is_imported(first):
+    script = (
+        "import gc, sys, numpy as np, resnet_widgets as rw\n"
+        "walks = []\n"
+        "def heard(phase, info):\n"
+        "    if 'tensorflow' in sys.modules and 'keras.src.layers' not in sys.modules:\n"
+        "        walks.append(info)\n"
+        "gc.callbacks.append(heard)\n"
+        f"{first}\n"
+        "print(len(walks), gc.isenabled(), 'keras.src.layers' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert result.stdout.split()[-3:] == ["0", "True", "True"]
+
+
 @pytest.mark.parametrize("missing", ["keras", "tensorflow"])
 def test_every_name_that_needs_a_package_says_how_to_get_it(missing):
     script = (

@@ -239,8 +239,9 @@ def test_the_thread_that_looks_ends_with_the_cache(end):
     (started,) = (thread for thread in new if thread.name.startswith("resnet_widgets weights"))
     if end == "close":
         cache.close()
-    del cache
-    gc.collect()
+    else:
+        del cache
+        gc.collect()
     started.join(30)
     assert not started.is_alive()
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 MIB = 2**20
@@ -34,10 +34,12 @@ def give_back_soon(seconds: float = 0) -> None:
     """
     timer = threading.Timer(seconds, give_back)
     timer.name, timer.daemon = "resnet_widgets memory", True
-    timer.start()
+    # While Python ends no thread is started any more, and all memory is about to be given back.
+    with contextlib.suppress(RuntimeError):
+        timer.start()
 
 
-@contextmanager
+@contextlib.contextmanager
 def collecting_later() -> Iterator[None]:
     """Keeps Python from looking for cycles of objects that nobody needs any more.
 
@@ -50,9 +52,10 @@ def collecting_later() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
-            # Puts all that is there among what is old, which is looked at rarely.
-            gc.freeze()
-            gc.unfreeze()
+            if not gc.get_freeze_count():
+                # Puts all that is there among what is old, which is looked at rarely.
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

@@ -24,8 +24,7 @@ import numpy as np
 from resnet_widgets.engine.memory import collecting_later
 
 try:
-    with collecting_later():
-        import keras
+    import keras
 except ImportError as error:
     raise ImportError(
         "resnet_widgets needs Keras ≥ 3.13.2 with TensorFlow: pip install tensorflow (or "

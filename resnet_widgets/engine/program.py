@@ -14,10 +14,12 @@ from .head import Head
 from .model_input import masked
 
 _SCOPE_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
-# Each may hold a traced copy of what comes after its layer.
+# Each holds a traced copy of what comes after its layer.
 _MOST_OF_EDITS = 32
-# Tracing what comes after a layer takes a second or two: as long as so many untraced runs take more
-# than traced ones, and so many by pieces that are traced.
+# Of so many places it is known how often they were run.
+_MOST_COUNTED = 256
+# To trace what comes after a layer takes a second or two. That pays after so many untraced runs,
+# or, where they went by pieces that are traced, after so many of those.
 _WORTH_TRACING = 6
 _WORTH_JOINING = 64
 
@@ -45,8 +47,9 @@ class Program:
         # What was called once is `None`.
         self._functions: dict[object, Any] = {}
         # For what is edited or explained, and what comes after it: the last few, the oldest first.
-        # As long as it is not traced, how often it was run.
         self._of_edits: OrderedDict[object, Any] = OrderedDict()
+        # How often what is not among them was run.
+        self._runs: OrderedDict[object, int] = OrderedDict()
 
     def survey(
         self, tensor: tf.Tensor, outputs: str, *, traced: bool = False
@@ -81,8 +84,8 @@ class Program:
         key = ("segment", pieces[0].index, pieces[-1].index)
         if self._is_rare(key, pieces):
             return self._by_pieces(pieces, tensor)
-        function = self._of_edits.pop(key)
-        if isinstance(function, int):
+        function = self._of_edits.pop(key, None)
+        if function is None:
             paths = [path for piece in pieces for path in piece.paths]
             wanted = [piece.output for piece in pieces]
             function = self._concrete(paths, pieces[0].source, wanted, tensor)
@@ -104,7 +107,7 @@ class Program:
         piece, *others = pieces
         own = list(dict.fromkeys([*masks, *paths]))
         key = ("edited", piece.index, pieces[-1].index, tuple(inputs), tuple(masks))
-        if self._is_rare(key, pieces):
+        if self._is_rare(key, others):
             found = self._masked(inputs, masks, paths, own)
             return found | (self._by_pieces(others, found[piece.output]) if others else {})
         wanted = list(dict.fromkeys([*own, *(other.output for other in others)]))
@@ -153,11 +156,12 @@ class Program:
 
     def _is_rare(self, key: object, pieces: Sequence[Piece] = ()) -> bool:
         """Whether this has not been run often enough yet to be worth tracing; counts its runs."""
-        runs = self._of_edits.get(key, 0)
-        if not isinstance(runs, int):
+        if key in self._of_edits:
             return False
-        self._of_edits.pop(key, None)
-        self._keep(key, runs + 1)
+        runs = self._runs.pop(key, 0)
+        self._runs[key] = runs + 1
+        if len(self._runs) > _MOST_COUNTED:
+            self._runs.popitem(last=False)
         by_pieces = bool(pieces) and all(self.is_traced(piece) for piece in pieces)
         return runs < (_WORTH_JOINING if by_pieces else _WORTH_TRACING)
 
@@ -189,10 +193,10 @@ class Program:
         self, key: object, paths: Iterable[str], run: Callable[..., Any], *arguments: Any
     ) -> Any:
         """Calls `run`, traced once for any batch; its last argument are masks of any size."""
-        function = self._of_edits.pop(key)
-        if isinstance(function, int) and not can_trace(self._graph, paths):
+        function = self._of_edits.pop(key, None)
+        if function is None and not can_trace(self._graph, paths):
             return run(*arguments)
-        if isinstance(function, int):
+        if function is None:
             *first, masks = arguments
             signature = [
                 *tf.nest.map_structure(
@@ -207,7 +211,7 @@ class Program:
         self._keep(key, function)
         return function(*arguments)
 
-    def _keep(self, key: object, function: Callable[..., Any] | int) -> None:
+    def _keep(self, key: object, function: Callable[..., Any]) -> None:
         self._of_edits[key] = function
         if len(self._of_edits) > _MOST_OF_EDITS:
             self._of_edits.popitem(last=False)

@@ -83,7 +83,7 @@ class TensorStore:
     def give_back(self) -> None:
         """Gives the system the memory of what was dropped, once it is worth the time.
 
-        After a pause, if the last time was not long ago: so none is held for good.
+        After a pause, if the last time was not long ago: so never much is held for good.
         """
         with self._lock:
             dropped = self._lasting.dropped + self._passing.dropped
