@@ -170,6 +170,8 @@ async function renderExplorer({ model, el, signal, host }) {
   model.on("msg:custom", receive);
   signal.addEventListener("abort", () => model.off("msg:custom", receive));
 
+  /** @type {any} */
+  let telling;
   followFrame({ model: map, host, signal }, ({ state }) => {
     mark();
     if (state === "busy") {
@@ -178,8 +180,10 @@ async function renderExplorer({ model, el, signal, host }) {
     }
     kernel.answered();
     // The layer, once its frame is drawn: to hear of it would keep the kernel from making that.
-    setTimeout(saveNow, DRAWING);
+    clearTimeout(telling);
+    telling = setTimeout(saveNow, DRAWING);
   });
+  signal.addEventListener("abort", () => clearTimeout(telling));
   onChange(models.picker, ["busy"], () => models.picker.get("busy") && kernel.asked(), signal);
   /** @type {any} */
   let drawing;

@@ -105,8 +105,7 @@ class ActivationCache:
         self.input_size = self.about.input_size
         self.graph: LayerGraph = read_layers(self.model, self.input_size)
         self.head: Head | None = head_of(self.graph)
-        self.preprocess = preprocess or self.about.preprocess
-        self._inputs = InputReader(self.graph, self.input_size, self.preprocess)
+        self._inputs = InputReader(self.graph, self.input_size, preprocess or self.about.preprocess)
         self._store = TensorStore(default_max_bytes() if max_bytes is None else max_bytes)
         self._runner = Runner(self.graph, self._store)
         watch = WeightsWatch(self.model) if watch_weights else None
@@ -120,6 +119,11 @@ class ActivationCache:
             f"<ActivationCache of {self.about.title}: {len(self.graph)} layers, "
             f"{info.nbytes / MIB:.0f} of {info.max_bytes / MIB:.0f} MiB>"
         )
+
+    @property
+    def preprocess(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Makes what the model eats of float32 pixels `(batch, height, width, 3)`, 0 … 255."""
+        return self._inputs.preprocess
 
     @property
     def layers(self) -> tuple[LayerInfo, ...]:

@@ -95,7 +95,7 @@ class InputReader:
     ) -> None:
         self._graph = graph
         self._size = size
-        self._preprocess = preprocess
+        self.preprocess = preprocess
 
     def read(self, image: Any, preprocess: bool = True) -> ModelInput:
         """See `ActivationCache.activation` for what `image` may be; or an `EditedRun`."""
@@ -114,7 +114,7 @@ class InputReader:
         if rank == 4:
             return self._batch(np.asarray(image))
         loaded = self._load(image)
-        return ModelInput(loaded.digest, False, lambda: self._preprocess(loaded.array))
+        return ModelInput(loaded.digest, False, lambda: self.preprocess(loaded.array))
 
     def _load(self, image: Any) -> InputImage:
         if isinstance(image, InputImage):
@@ -128,7 +128,7 @@ class InputReader:
         digests = "".join(image.digest for image in loaded).encode()
         key = hashlib.sha1(digests, usedforsecurity=False).hexdigest()
         arrays = [image.array for image in loaded]
-        return ModelInput(f"batch {key}", True, lambda: self._preprocess(np.concatenate(arrays)))
+        return ModelInput(f"batch {key}", True, lambda: self.preprocess(np.concatenate(arrays)))
 
 
 def raw_input(image: Any, input_shape: tuple[int | None, ...]) -> ModelInput:

@@ -21,6 +21,8 @@ export function ranking(panel) {
 
   /** Photo and class of the newest ranking, and, once it is there, the ranking with its edits. */
   let rankedAbout = "";
+  /** What stands beside the button while nothing is ranked. */
+  let said = "";
   /** @type {{ label: string, layer: string, rows: [number, number][], edits: any[] } | null} */
   let ranked = null;
   /** @type {{ pick: HTMLElement, button: HTMLElement, mark: () => void, node: HTMLElement }[]} */
@@ -36,6 +38,7 @@ export function ranking(panel) {
       const answer = await panel.ask("rank", options, rank.progress);
       if (!answer || mine !== rankedAbout) return;
       rank.set(false);
+      said = "";
       ranked = answer.data;
       showRanking(answer.data);
     } catch (error) {
@@ -75,11 +78,16 @@ export function ranking(panel) {
       [rankedAbout, ranked] = ["", null];
       list.replaceChildren();
       rank.set(false);
+      said = "";
     }
     const isOld = ranked !== null && !areSame(ranked.edits, edits());
     rank.rename(isOld ? "Rank again" : "Which channels matter most?");
     // Beside the button: one more line would move the list away from under the hand.
-    if (isOld !== list.hasAttribute("data-old")) rank.say(isOld ? OLD : "");
+    const note = isOld ? OLD : "";
+    if (note !== said && !rank.isRunning()) {
+      said = note;
+      rank.say(note);
+    }
     list.toggleAttribute("data-old", isOld);
     how.hidden = ranked === null;
     how.textContent = "";

@@ -9,7 +9,11 @@ const PACE = 200;
 /**
  * What is not said yet of each model that something was said about lately. Each widget is a module
  * of its own with its own copy of this: `saveNow` says what its widget has set, and no other's.
- * @typedef {{ unsaid: Record<string, unknown>, timer: ReturnType<typeof setTimeout> }} Talk
+ * `isLater`: nothing of it has been due at once.
+ * @typedef {object} Talk
+ * @property {Record<string, unknown>} unsaid
+ * @property {boolean} isLater
+ * @property {ReturnType<typeof setTimeout>} timer
  * @type {Map<any, Talk>}
  */
 const talks = new Map();
@@ -19,6 +23,7 @@ const isEqual = (/** @type {unknown} */ one, /** @type {unknown} */ other) =>
 
 function say(/** @type {any} */ model, /** @type {Talk} */ talk) {
   talk.unsaid = {};
+  talk.isLater = false;
   try {
     model.save_changes();
   } catch (error) {
@@ -68,7 +73,11 @@ export function setTraits(model, values, { later = false } = {}) {
   if (!changed.length) return;
   const open = talks.get(model);
   /** @type {Talk} */
-  const talk = open ?? { unsaid: {}, timer: setTimeout(() => sayMore(model, talk), PACE) };
+  const talk = open ?? {
+    unsaid: {},
+    isLater: true,
+    timer: setTimeout(() => sayMore(model, talk), PACE),
+  };
   talks.set(model, talk);
   for (const [name, value] of changed) {
     talk.unsaid[name] = value;
@@ -76,8 +85,9 @@ export function setTraits(model, values, { later = false } = {}) {
   }
   // Soon: what views ask the kernel for because of it, a microtask later, goes first, because a
   // person waits for the answer.
-  if (!open && !later)
-    queueMicrotask(() => talks.get(model) === talk && hasMore(talk) && say(model, talk));
+  if (later || !talk.isLater) return;
+  talk.isLater = false;
+  queueMicrotask(() => talks.get(model) === talk && hasMore(talk) && say(model, talk));
 }
 
 /** Says all that waits, now: a hand has let go, or a question follows that is about it. */

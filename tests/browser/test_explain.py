@@ -436,6 +436,21 @@ def test_a_ranking_stays_to_be_muted_down_and_says_that_it_is_old(show_panel):
     expect(new).to_have_count(0)
 
 
+def test_a_ranking_that_is_old_before_it_is_there_says_so(show_panel):
+    page = show_panel()
+    answer(page, "scores", SCORES)
+    page.get_by_role("button", name="Which channels matter most?").click()
+    answer(page, "rank", RANKED)
+    update(page, edits=[{"kind": "mute", "layer": LAYER, "channels": [9]}])
+    old = page.get_by_text("Ranked before the edits were changed")
+    expect(old).to_be_visible()
+    page.get_by_role("button", name="Rank again").click()
+    expect(old).to_have_count(0)
+    update(page, edits=[{"kind": "mute", "layer": LAYER, "channels": [7]}])
+    answer(page, "rank", {**RANKED, "edits": [{"kind": "mute", "layer": LAYER, "channels": [9]}]})
+    expect(old).to_be_visible()
+
+
 def test_channels_that_are_typed_are_turned_together(show_panel):
     page = show_panel()
     field = page.get_by_label("channels", exact=True)

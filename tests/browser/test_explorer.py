@@ -263,7 +263,10 @@ def test_the_kernel_hears_of_a_layer_once_its_frame_is_there(show_explorer):
       const { shown, tree } = stub.models;
       const start = performance.now();
       tree.set("selected", layer);
-      while (shown.saved.at(-1)?.layer !== layer) await new Promise((done) => setTimeout(done));
+      while (shown.saved.at(-1)?.layer !== layer) {
+        if (performance.now() - start > 10000) throw new Error("the kernel was not told");
+        await new Promise((done) => setTimeout(done));
+      }
       return [performance.now() - start, Boolean(stub.exports.store.peek("cat", layer))];
     }"""
     page.evaluate("stub.holding = true")

@@ -98,6 +98,17 @@ test("what may be said later waits for the next word, or for a while; the last i
   assert.deepEqual(model.said.at(-1), { layer: "d" });
 });
 
+test("what is due at once takes along what may be said later", async () => {
+  const model = makeModel({ layer: "a", channel: 0 });
+  setTraits(model, { layer: "b" }, { later: true });
+  setTraits(model, { channel: 3 });
+  await takenIn();
+  assert.deepEqual(model.said, [{ layer: "b", channel: 3 }]);
+  setTraits(model, { channel: 4 });
+  await takenIn();
+  assert.equal(model.said.length, 1, "one message in a while");
+});
+
 test("what a view asks for because of a change goes before the change, and both at once", async () => {
   const model = makeModel({ layer: "" });
   const asks = () => model.said.push("asked");
