@@ -6,6 +6,7 @@ Ablation is compared with a plain traced function of what comes after the layer:
 forward. It is measured after the first and after the last block of each stage. While an edited run
 computes, the cache looks whether any weight has changed, so it is measured without that too: after
 the last block, where only pooling and one Dense layer follow, the look takes longer than they do.
+And as in the explorer, where pieces are traced ahead: the first edits of a layer run by them.
 Grad-CAM from the cached activation is
 compared with one from the photo on, by a model with two outputs in a `tf.function`.
 """
@@ -69,6 +70,7 @@ def main() -> int:
     model = rw.load_model(arguments.model)
     cache = rw.ActivationCache(model)
     unwatched = rw.ActivationCache(model, watch_weights=False)
+    ahead = rw.ActivationCache(model)
     size = cache.input_size
     rng = np.random.default_rng(0)
     photo = rw.load_image(rng.integers(0, 256, (*size, 3), dtype=np.uint8), size)
@@ -81,7 +83,10 @@ def main() -> int:
     rest = {layer: rest_of(model, layer) for layer in LAYERS}
     scratch = {layer: cam_from_scratch(model, layer, size) for layer in LAST}
     values = {layer: tf.constant(cache.activation(photo, layer)[None]) for layer in LAYERS}
-    unwatched.activations(photo, LAYERS)
+    for one in (unwatched, ahead):
+        one.activations(photo, LAYERS)
+    for piece in ahead.graph.pieces:
+        ahead.trace(photo, piece.index)
     times = Times()
     for turn in range(arguments.runs + WARM_UP):
         if turn == WARM_UP:
@@ -94,6 +99,7 @@ def main() -> int:
             times.note(f"rest {layer}", lambda r=rest[layer], v=value: np.asarray(r(v)))
             times.note(f"mute {layer}", lambda edit=edit: cache.run(photo, edit))
             times.note(f"unwatched {layer}", lambda edit=edit: unwatched.run(photo, edit))
+            times.note(f"pieces {layer}", lambda edit=edit: ahead.run(photo, edit))
             times.note("weights", lambda: cache.generation)
         for layer in LAST:
             times.note(f"scratch {layer}", lambda run=scratch[layer]: np.asarray(run(x)))
@@ -110,6 +116,7 @@ def main() -> int:
                       "≤ 1.1 ×"),
             times.row("… weights not watched for changes", f"unwatched {layer}", f"rest {layer}",
                       "≤ 1.1 ×"),
+            times.row("… by pieces", f"pieces {layer}", f"rest {layer}"),
         ]  # fmt: skip
     for layer in LAST:
         rows += [

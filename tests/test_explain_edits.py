@@ -15,6 +15,8 @@ from resnet_widgets.explain import Erase, Mute, Scale, Solo, edit_from_dict, ran
 
 cache, photo = both_networks()
 
+PHOTO = np.random.default_rng(13).integers(0, 256, (128, 128, 3), np.uint8)
+
 
 def shape_of(cache, layer):
     return cache.graph.find(layer).shape
@@ -140,7 +142,7 @@ def traced(monkeypatch):
     return found
 
 
-def test_the_first_edit_of_a_layer_does_not_wait_for_tracing(photo, traced, monkeypatch):
+def test_the_first_edit_of_a_layer_does_not_wait_for_tracing(traced, monkeypatch):
     """It is run untraced, or by pieces that are traced already; often run, it is traced as one."""
     monkeypatch.setattr(program, "_WORTH_TRACING", 1)
     monkeypatch.setattr(program, "_WORTH_JOINING", 2)
@@ -148,25 +150,23 @@ def test_the_first_edit_of_a_layer_does_not_wait_for_tracing(photo, traced, monk
     reference = keras.Model(cache.model.get_layer("conv4_block3_out").output, cache.model.output)
 
     def answer(channel):
-        run = cache.run(photo, [Mute("conv4_block3_out", channel)])
+        run = cache.run(PHOTO, [Mute("conv4_block3_out", channel)])
         muted = run.before("conv4_block3_out").copy()
         muted[..., channel] = 0
         expected = reference(muted[None], training=False)[0]
         np.testing.assert_allclose(run.activation("predictions"), expected, atol=1e-6)
         return list(traced)
 
+    assert answer(3) == []  # untraced
+    after = cache.graph.pieces[cache.graph.find("conv4_block3_out").piece + 1 :]
+    for one in after:
+        cache.trace(PHOTO, one.index)
+    traced.clear()
     by_pieces = []
     piece = Program.piece
     monkeypatch.setattr(
         Program, "piece", lambda self, one, *rest: by_pieces.append(one) or piece(self, one, *rest)
     )
-    assert answer(3) == []  # untraced
-    assert by_pieces == []
-    after = cache.graph.pieces[cache.graph.find("conv4_block3_out").piece + 1 :]
-    for one in after:
-        cache.trace(photo, one.index)
-    traced.clear()
-    by_pieces.clear()
     assert answer(4) == []
     assert by_pieces == list(after)
     assert answer(5) == ["_traced", "_concrete"]  # up to the end of conv4; conv5 and the head
@@ -174,12 +174,12 @@ def test_the_first_edit_of_a_layer_does_not_wait_for_tracing(photo, traced, monk
     cache.close()
 
 
-def test_the_first_gradient_of_a_layer_does_not_wait_for_tracing(photo, traced, monkeypatch):
+def test_the_first_gradient_of_a_layer_does_not_wait_for_tracing(traced, monkeypatch):
     monkeypatch.setattr(program, "_WORTH_TRACING", 1)
     cache = ActivationCache("mini")
-    untraced = cache.gradient(photo, "conv4_block3_out", 3)
+    untraced = cache.gradient(PHOTO, "conv4_block3_out", 3)
     assert traced == []
-    for found, expected in zip(cache.gradient(photo, "conv4_block3_out", 3), untraced, strict=True):
+    for found, expected in zip(cache.gradient(PHOTO, "conv4_block3_out", 3), untraced, strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-6, rtol=1e-4)
     assert traced == ["_traced"]
     cache.close()

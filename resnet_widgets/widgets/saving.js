@@ -10,10 +10,8 @@ const PACE = 200;
  * What is not said yet of each model that something was said about lately. Each widget is a module
  * of its own with its own copy of this: `saveNow` says what its widget has set, and no other's.
  * `isLater`: nothing of it has been due at once.
- * @typedef {object} Talk
- * @property {Record<string, unknown>} unsaid
- * @property {boolean} isLater
- * @property {ReturnType<typeof setTimeout>} timer
+ * @typedef {ReturnType<typeof setTimeout>} Timer
+ * @typedef {{ unsaid: Record<string, unknown>, isLater: boolean, timer: Timer }} Talk
  * @type {Map<any, Talk>}
  */
 const talks = new Map();
