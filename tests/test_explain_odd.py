@@ -118,6 +118,8 @@ def test_classes_without_a_number_come_last():
 
 def test_functions_for_edits_are_bounded(monkeypatch):
     monkeypatch.setattr("resnet_widgets.engine.program._MOST_OF_EDITS", 2)
+    monkeypatch.setattr("resnet_widgets.engine.program._WORTH_TRACING", 0)
+    monkeypatch.setattr("resnet_widgets.engine.program._MOST_COUNTED", 2)
     inputs = keras.Input((24, 24, 3), name="picture")
     x = keras.layers.ReLU(name="a")(inputs)
     for name in "bcd":
@@ -127,13 +129,15 @@ def test_functions_for_edits_are_bounded(monkeypatch):
     cache = rw.ActivationCache(model)
     expected = {name: cache.gradient(PHOTO, name, 1)[1] for name in "abcd"}
     [program] = cache._runner._programs.values()
-    assert len(program._of_edits) == 2
+    assert len(program._of_edits) == len(program._runs) == 2
     np.testing.assert_array_equal(cache.gradient(PHOTO, "a", 1)[1], expected["a"])
 
 
 def test_functions_for_what_comes_after_edits_are_bounded_too(monkeypatch):
     """A stage of n pieces has n (n + 1) / 2 segments."""
     monkeypatch.setattr("resnet_widgets.engine.program._MOST_OF_EDITS", 2)
+    monkeypatch.setattr("resnet_widgets.engine.program._WORTH_TRACING", 0)
+    monkeypatch.setattr("resnet_widgets.engine.program._MOST_COUNTED", 2)
     x = inputs = keras.Input((24, 24, 3), name="picture")
     for number in range(1, 5):
         x = keras.layers.Conv2D(3, 1, name=f"conv2_block{number}_out")(x)
