@@ -192,6 +192,7 @@ def test_a_stage_name_selects_its_layer_each_time(show_explorer):
     page = show_explorer()
     name = page.locator(".rw-stage-name").first
     for _ in range(2):
+        page.evaluate("stub.models.shown.saved.length = 0")
         name.click()
         assert trait(page, "layer") == "conv1_relu"
         expect(name).to_have_attribute("aria-pressed", "true")
