@@ -261,6 +261,17 @@ def test_what_comes_and_stays_is_walked_over_neither_then_nor_soon_after():
         gc.callbacks.remove(heard)
 
 
+def test_what_somebody_else_has_frozen_stays_so():
+    gc.freeze()
+    try:
+        with collecting_later():
+            pass
+        assert gc.isenabled()
+        assert gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
+
+
 def test_who_never_looks_for_cycles_is_left_at_that():
     gc.disable()
     try:

@@ -98,6 +98,18 @@ test("what may be said later waits for the next word, or for a while; the last i
   assert.deepEqual(model.said.at(-1), { layer: "d" });
 });
 
+test("after what was said later the next waits its turn", async () => {
+  const model = makeModel({ layer: "a", channel: 0 });
+  setTraits(model, { layer: "b" }, { later: true });
+  mock.timers.tick(200);
+  assert.deepEqual(model.said, [{ layer: "b" }]);
+  setTraits(model, { channel: 3 });
+  await takenIn();
+  assert.equal(model.said.length, 1);
+  mock.timers.tick(200);
+  assert.deepEqual(model.said.at(-1), { channel: 3 });
+});
+
 test("what is due at once takes along what may be said later", async () => {
   const model = makeModel({ layer: "a", channel: 0 });
   setTraits(model, { layer: "b" }, { later: true });
