@@ -7,8 +7,8 @@ forward. It is measured after the first and after the last block of each stage. 
 computes, the cache looks whether any weight has changed, so it is measured without that too: after
 the last block, where only pooling and one Dense layer follow, the look takes longer than they do.
 And as in the explorer, where pieces are traced ahead: the first edits of a layer run by them.
-Grad-CAM from the cached activation is
-compared with one from the photo on, by a model with two outputs in a `tf.function`.
+Grad-CAM from the cached activation is compared with one from the photo on, by a model with two
+outputs in a `tf.function`.
 """
 
 from __future__ import annotations

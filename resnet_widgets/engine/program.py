@@ -80,7 +80,7 @@ class Program:
         return self._functions.get(key) is not None
 
     def segment(self, pieces: Sequence[Piece], tensor: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Runs neighbouring pieces as one; returns their outputs."""
+        """Runs neighbouring pieces, as one once that pays; returns their outputs."""
         key = ("segment", pieces[0].index, pieces[-1].index)
         if self._is_rare(key, pieces):
             return self._by_pieces(pieces, tensor)
@@ -166,7 +166,7 @@ class Program:
         return runs < (_WORTH_JOINING if by_pieces else _WORTH_TRACING)
 
     def _by_pieces(self, pieces: Sequence[Piece], tensor: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Runs neighbouring pieces one by one, traced where they are; returns outputs."""
+        """Runs neighbouring pieces one by one, as they are traced or not; returns outputs."""
         found = {}
         for piece in pieces:
             if self.is_traced(piece):
