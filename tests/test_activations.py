@@ -12,6 +12,7 @@ import pytest
 
 from resnet_widgets.engine.activations import ActivationCache, CacheInfo
 from resnet_widgets.engine.images import load_image
+from resnet_widgets.engine import memory
 from resnet_widgets.engine.memory import default_max_bytes
 from resnet_widgets.engine.model_input import raw_input
 
@@ -523,9 +524,17 @@ def test_errors_say_what_to_do(cache, model):
 
 def test_default_limit_follows_what_the_process_may_use(monkeypatch):
     monkeypatch.setenv("MEM_LIMIT", str(1000 * 2**20))
-    assert default_max_bytes() == 150 * 2**20
+    assert default_max_bytes(0) == default_max_bytes(2**40) == 150 * 2**20
     monkeypatch.setenv("MEM_LIMIT", str(2**50))
-    assert default_max_bytes() <= 192 * 2**20
+    assert default_max_bytes(2**20) == min(192 * 2**20, default_max_bytes(2**40))
+
+
+def test_default_limit_has_room_for_what_lasts_of_a_large_photo(monkeypatch):
+    monkeypatch.setattr(memory, "_memory_limit", lambda: 2**40)
+    photo = keras.Input((1024, 1024, 3))
+    cache = ActivationCache(keras.Model(photo, keras.layers.Conv2D(64, 3, padding="same")(photo)))
+    assert cache.info().max_bytes == 2 * (1024 * 1024 * 64 * 4)
+    cache.close()
 
 
 def test_repr_is_short(cache):

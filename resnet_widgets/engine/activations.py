@@ -72,8 +72,9 @@ class ActivationCache:
 
     Args:
         model: A `keras.Model`, or what `load_model` takes.
-        max_bytes: Limit for cached bytes. Defaults to the smaller of 192 MiB and 15 % of the memory
-            this process may use.
+        max_bytes: Limit for cached bytes. Defaults to 192 MiB, or where the model's pictures are
+            large to twice the outputs of all pieces for one, but to 15 % of the memory this
+            process may use at most.
         preprocess: Function from float32 pixels `(batch, height, width, 3)`, 0 … 255, to what the
             model eats. Defaults to the model's own.
         watch_weights: Whether to notice by itself that weights have changed, for which each
@@ -106,7 +107,10 @@ class ActivationCache:
         self.graph: LayerGraph = read_layers(self.model, self.input_size)
         self.head: Head | None = head_of(self.graph)
         self._inputs = InputReader(self.graph, self.input_size, preprocess or self.about.preprocess)
-        self._store = TensorStore(default_max_bytes() if max_bytes is None else max_bytes)
+        if max_bytes is None:
+            ends = (self.graph.find(piece.output) for piece in self.graph.pieces)
+            max_bytes = default_max_bytes(sum(layer.nbytes for layer in ends))
+        self._store = TensorStore(max_bytes)
         self._runner = Runner(self.graph, self._store)
         watch = WeightsWatch(self.model) if watch_weights else None
         self._watched = WatchedRunner(self._runner, self._store, watch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -49,6 +50,11 @@ class LayerInfo:
     inputs: tuple[str, ...]
     piece: int
     is_cut: bool
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the output for one photo, as float32; unknown sizes count as 1."""
+        return 4 * math.prod(n or 1 for n in self.shape)
 
     def to_row(self) -> dict[str, Any]:
         """This layer as JSON for a page; unknown sizes are -1."""

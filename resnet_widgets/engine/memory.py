@@ -59,8 +59,13 @@ def collecting_later() -> Iterator[None]:
             gc.enable()
 
 
-def default_max_bytes() -> int:
-    return min(192 * MIB, int(0.15 * _memory_limit()))
+def default_max_bytes(lasting: int) -> int:
+    """Most bytes a cache holds unless told otherwise.
+
+    Enough to look around in a photo: 192 MiB, or for large ones twice the bytes `lasting` from
+    which all of it can be made again; but at most 15 % of the memory this process may use.
+    """
+    return min(max(192 * MIB, 2 * lasting), int(0.15 * _memory_limit()))
 
 
 def _memory_limit() -> int:
