@@ -27,6 +27,7 @@ PHOTOS = {
 GROUPS = {
     ".explorer": "The explorer",
     ".engine.activations": "Activations",
+    ".engine.classes": "Classes",
     ".engine.graph": "Layers",
     ".engine.graph_reader": "Layers of any model",
     ".engine.regions": "Regions",

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from . import explain
     from .archive import save_activations
     from .cells import explore
-    from .engine.activations import ActivationCache, CacheInfo, Prediction
+    from .engine.activations import ActivationCache, CacheInfo
+    from .engine.classes import Prediction
     from .engine.graph import LayerInfo
     from .engine.graph_reader import read_layers
     from .engine.images import ImageError, InputImage, load_image
@@ -39,7 +40,7 @@ _HOMES = {
     "save_activations": ".archive",
     "ActivationCache": ".engine.activations",
     "CacheInfo": ".engine.activations",
-    "Prediction": ".engine.activations",
+    "Prediction": ".engine.classes",
     "LayerInfo": ".engine.graph",
     "read_layers": ".engine.graph_reader",
     "ImageError": ".engine.images",

@@ -14,8 +14,8 @@ from .widgets.explain_panel import Answer, Say
 
 if TYPE_CHECKING:
     from .engine.activations import ActivationCache
+    from .engine.classes import ClassScore
     from .engine.download import Progress
-    from .engine.edits import ClassScore
     from .engine.explain.reading import LabelledPhotos
     from .engine.explain.residual import Residual
 

@@ -9,7 +9,8 @@ All functions take an `ActivationCache` first, then a photo or an `EditedRun`.
 
 from __future__ import annotations
 
-from .engine.edits import ClassScore, Edit, EditedRun, Erase, Mute, Scale, Solo, edit_from_dict
+from .engine.classes import ClassScore
+from .engine.edits import Edit, EditedRun, Erase, Mute, Scale, Solo, edit_from_dict
 from .engine.explain.attribution import (
     Attribution,
     integrated_gradients,

@@ -14,6 +14,7 @@ from .engine.edits import edit_from_dict
 from .engine.images import load_image
 from .engine.regions import region_channels
 from .explaining import Explainer
+from .explorer_parts import close_parts, make_parts
 from .explorer_state import ExplorerState
 from .files import replacing
 from .jobs import Jobs
@@ -21,15 +22,7 @@ from .looking import Looking
 from .photos import Photos, sample_photos
 from .serving import Serving
 from .still import Still
-from .widgets import (
-    ActivationMap,
-    ChannelSlider,
-    ExplainPanel,
-    FrameStore,
-    ImagePicker,
-    LayerTree,
-    StageViewer,
-)
+from .widgets import ExplainPanel, FrameStore, ImagePicker
 from .widgets._base import clamp_index, module, one_line, traits_lock
 from .widgets._coloured import COLOURS
 
@@ -40,9 +33,6 @@ if TYPE_CHECKING:
 
 # Largest picture in a saved notebook, where it is a third larger.
 _STILL_BYTES = 140_000
-
-# In the order in which they are closed: the store last, because the others read from it.
-_CHILDREN = ("why", "stages", "grid", "map", "slider", "tree", "picker", "compare_picker", "store")
 
 
 def _forget_pick(picker: ImagePicker, image: InputImage | None) -> None:
@@ -113,25 +103,15 @@ class Explorer(ExplorerState):
         )
         self._explainer = Explainer(self._looking.looked_at)
         self._still = Still(self._draw_still)
-        # Before the children, because a picture that is none must not leave widgets behind.
+        # Before the parts, because a picture that is none must not leave widgets behind.
         image = None if image is None else load_image(image)
         store = FrameStore(self._serving.frame, exact=self._serving.exact)
-        children = {
-            "store": store,
-            "tree": LayerTree(),
-            "map": ActivationMap(store=store, order="strength", values=False),
-            "grid": ActivationMap(store=store, mode="grid", order="strength", values=False),
-            "slider": ChannelSlider(store=store, order="strength"),
-            "stages": StageViewer(store=store),
-            "picker": ImagePicker(samples),
-            "compare_picker": ImagePicker(samples),
-            "why": ExplainPanel(self._explainer.ask, self._explainer.cancel, store=store),
-        }
+        why = ExplainPanel(self._explainer.ask, self._explainer.cancel, store=store)
+        self._parts = make_parts(store, why, samples)
         try:
-            super().__init__(**children, status="Starting …", **kwargs)
+            super().__init__(**self._parts, status="Starting …", **kwargs)
         except Exception:
-            for name in _CHILDREN:
-                children[name].close()
+            close_parts(self._parts)
             raise
         self.map.observe(self._refresh_still, list(COLOURS))
         self.stages.observe(self._refresh_still, "channels")
@@ -171,10 +151,7 @@ class Explorer(ExplorerState):
         self._explainer.close()
         self._still.close()
         with traits_lock:
-            for name in _CHILDREN:
-                child = getattr(self, name)
-                if child is not None:
-                    child.close()
+            close_parts(self._parts)
             self._photos.clear()
             self._looking.close()
             self.cache = None

@@ -10,6 +10,7 @@ import traitlets
 from . import bookmarks
 from .engine.edits import masks_of
 from .engine.images import InputImage, load_image
+from .explorer_parts import BOUND
 from .widgets._base import Widget, clamp_cursor, clamp_index
 
 if TYPE_CHECKING:
@@ -19,27 +20,6 @@ _PAGE_MAY_SET = frozenset(
     {"layer", "channel", "cursor", "pixel", "region", "overlay", "whole", "bookmarks", "error"}
     | {"help_open", "_view_count"}
 )
-
-# What the page gives to the parts, and what it is called there: as in `explorer.js`.
-_BOUND = {
-    "layer": {
-        "tree": "selected",
-        "map": "layer",
-        "grid": "layer",
-        "slider": "layer",
-        "stages": "selected",
-        "why": "layer",
-    },
-    "channel": {
-        "map": "channel",
-        "grid": "channel",
-        "slider": "value",
-        "stages": "channel",
-        "why": "channel",
-    },
-    "cursor": dict.fromkeys(("map", "stages", "why"), "cursor"),
-    "region": dict.fromkeys(("map", "stages", "why"), "region"),
-}
 
 
 class ExplorerState(Widget):
@@ -98,11 +78,11 @@ class ExplorerState(Widget):
         rows = self.cache.layers if self.cache else ()
         return path == "" or any(row.path == path for row in rows)
 
-    @traitlets.observe(*_BOUND, "photo")
+    @traitlets.observe(*BOUND, "photo")
     def _mirror_in_parts(self, change: Any) -> None:
         # With the first photo the tree has the layers that a layer was chosen from.
-        name = change["name"] if change["name"] in _BOUND else "layer"
-        for part, trait in _BOUND[name].items():
+        name = change["name"] if change["name"] in BOUND else "layer"
+        for part, trait in BOUND[name].items():
             if getattr(self, part) is not None:
                 getattr(self, part).mirror(**{trait: getattr(self, name)})
 

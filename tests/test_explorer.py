@@ -15,7 +15,7 @@ import traitlets
 from stub_comm import StubComm
 
 import resnet_widgets as rw
-from resnet_widgets import explorer_state, looking, serving
+from resnet_widgets import explorer_parts, looking, serving
 from resnet_widgets.engine.activations import ActivationCache
 from resnet_widgets.engine.images import ImageError
 from resnet_widgets.explain import Erase, Mute, Scale, Solo
@@ -673,14 +673,14 @@ def test_the_parts_have_in_the_kernel_what_they_have_in_the_page_and_no_word_is_
     box = [0.25, 0.25, 0.5, 0.5]
     chosen = {"layer": "conv3_block1_out", "channel": 4, "cursor": box, "region": box}
     StubComm(explorer).page_sets(**chosen)
-    for name, bound in explorer_state._BOUND.items():
+    for name, bound in explorer_parts.BOUND.items():
         assert {part: getattr(parts[part], trait) for part, trait in bound.items()} == (
             dict.fromkeys(bound, chosen[name])
         )
         # An echo of theirs would come late, and win over what was chosen since.
         for part, trait in bound.items():
             assert parts[part].trait_metadata(trait, "echo_update") is False
-    shared = {name for bound in explorer_state._BOUND.values() for name in bound.values()}
+    shared = {name for bound in explorer_parts.BOUND.values() for name in bound.values()}
     assert not any(shared & set(comm.page_has()) for comm in comms.values())
 
 

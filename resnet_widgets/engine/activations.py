@@ -10,10 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .edits import ClassScore, Edit, EditedRun
+from .classes import Classes, ClassScore, Prediction
+from .edits import Edit, EditedRun
 from .graph import LayerGraph, LayerInfo
 from .graph_reader import read_layers
-from .head import Head, head_of, reading_of
+from .head import Head
 from .memory import MIB, default_max_bytes, give_back, give_back_soon
 from .model_input import EditedInput, InputReader
 from .models import describe, load_model
@@ -46,14 +47,6 @@ class CacheInfo(NamedTuple):
     pieces: int
     nbytes: int
     max_bytes: int
-
-
-class Prediction(NamedTuple):
-    """One class of the model's answer: its label, its index, its probability from 0 to 1."""
-
-    label: str
-    index: int  # type: ignore[assignment]  # tuple.index is of no use here
-    probability: float
 
 
 class ActivationCache:
@@ -105,7 +98,8 @@ class ActivationCache:
         self.about = describe(self.model)
         self.input_size = self.about.input_size
         self.graph: LayerGraph = read_layers(self.model, self.input_size)
-        self.head: Head | None = head_of(self.graph)
+        self._classes = Classes(self.graph, self.about.labels)
+        self.head: Head | None = self._classes.head
         self._inputs = InputReader(self.graph, self.input_size, preprocess or self.about.preprocess)
         if max_bytes is None:
             ends = (self.graph.find(piece.output) for piece in self.graph.pieces)
@@ -215,19 +209,10 @@ class ActivationCache:
             ValueError: If `image` is a batch, or not a picture.
             RuntimeError: If the cache is closed.
         """
-        output = self.graph.output
-        to_probabilities = reading_of(self.graph.operation(output))
-        if to_probabilities is None or len(self.graph.find(output).shape) != 1:
+        if not self._classes.are_readable:
             return None
-        values = self.activation(image, output, preprocess=preprocess)
-        if values.ndim > 1:
-            raise ValueError(
-                "`predictions` takes one image at a time. "
-                f"Received: a batch of {values.shape[0]} images"
-            )
-        values = to_probabilities(values)
-        best = _descending(values)[:top]
-        return [Prediction(self.class_label(i), int(i), float(values[i])) for i in best]
+        output = self.activation(image, self.graph.output, preprocess=preprocess)
+        return self._classes.predictions(output, top)
 
     def scores(
         self, image: Any, top: int | None = 5, *, preprocess: bool = True
@@ -245,17 +230,7 @@ class ActivationCache:
         Raises:
             ValueError: If the model has no classifier, or `image` is a batch.
         """
-        logits = self.logits(image, preprocess=preprocess)
-        if logits.ndim != 1:
-            raise ValueError(
-                f"`scores` takes one image at a time. Received: a batch of {len(logits)} images"
-            )
-        probabilities = self.classifier.probabilities(logits)
-        chosen = range(len(logits)) if top is None else _descending(logits)[:top]
-        return [
-            ClassScore(self.class_label(i), int(i), float(probabilities[i]), float(logits[i]))
-            for i in chosen
-        ]
+        return self._classes.scores(self.logits(image, preprocess=preprocess), top)
 
     def logits(self, image: Any, *, preprocess: bool = True) -> np.ndarray:
         """The numbers before the model's last softmax or sigmoid.
@@ -283,12 +258,7 @@ class ActivationCache:
         Raises:
             ValueError: If it has none that could be read.
         """
-        if self.head is None:
-            raise ValueError(
-                "This model does not end in a classifier (Dense, softmax, sigmoid), so there is no "
-                f"class to explain. Received: a model that ends in {self.graph.output!r}"
-            )
-        return self.head
+        return self._classes.classifier()
 
     def run(self, image: Any, edits: Iterable[Edit] = ()) -> EditedRun:
         """Runs the network with some activations edited; only what comes after them runs again.
@@ -320,15 +290,11 @@ class ActivationCache:
 
     def labels(self, layer: str) -> tuple[str, ...] | None:
         """Names of the units of `layer`: those of the classes if it is the model's output."""
-        labels = self.about.labels
-        if not labels or layer != self.graph.output:
-            return None
-        return labels if self.graph.find(layer).shape == (len(labels),) else None
+        return self._classes.labels if layer == self.graph.output else None
 
     def class_label(self, index: int) -> str:
         """Name of a class of the model: `"class 7"` where it has none."""
-        labels = self.labels(self.graph.output)
-        return labels[index] if labels else f"class {index}"
+        return self._classes.label(index)
 
     def cached(self, image: Any, *, preprocess: bool = True) -> frozenset[str]:
         """Paths of the layers whose activations for `image` are in memory now.
@@ -435,7 +401,7 @@ class ActivationCache:
             RuntimeError: If the cache is closed.
         """
         photo = self._inputs.read(image)
-        path, _ = self._way_to_classes(layer)
+        path, _ = self._classes.way_from(layer)
         base, before = (photo.base, photo.masks) if isinstance(photo, EditedInput) else (photo, {})
         own = np.asarray(masks, np.float32) * np.asarray(before.get(path, np.float32(1)))
         versions = EditedInput(base, {**before, path: own}, self.graph, "", count=len(masks))
@@ -465,24 +431,12 @@ class ActivationCache:
             RuntimeError: If the cache is closed.
         """
         photo = self._inputs.read(image)
-        path, paths = self._way_to_classes(layer)
+        path, paths = self._classes.way_from(layer)
         self._watched.look()
         logits, gradient = self._runner.gradient(
             photo, path, paths, self.classifier, target, values
         )
         return _as_array(logits, True), _as_array(gradient, True)
-
-    def _way_to_classes(self, layer: str) -> tuple[str, tuple[str, ...]]:
-        """Path of `layer`, and of the layers through which the classes depend on it."""
-        path, source = self.graph.find(layer).path, self.classifier.source
-        way = set(self.graph.before(source))
-        paths = tuple(p for p in self.graph.after([path]) if p in way)
-        if not paths and path != source:
-            raise ValueError(
-                f"No class depends on this layer: choose one before {self.graph.output!r}. "
-                f"Received: layer={layer!r}"
-            )
-        return path, paths
 
     def batch_size(self, wanted: int, layer: str | None = None) -> int:
         """How many versions to run at once: few enough for their tensors to fit into memory."""
@@ -490,11 +444,6 @@ class ActivationCache:
         shapes = [row.shape for row in self.graph if row.piece >= start]
         numbers = sum(math.prod(n or 1 for n in shape) for shape in shapes)
         return max(1, min(wanted, _MOST_AT_ONCE, _ROOM_FOR_VERSIONS // (4 * numbers)))
-
-
-def _descending(values: np.ndarray) -> np.ndarray:
-    """Indices of the greatest values first; what is no number comes last."""
-    return np.argsort(np.where(np.isnan(values), -np.inf, values))[::-1]
 
 
 def _as_array(tensor: tf.Tensor, is_batch: bool) -> np.ndarray:

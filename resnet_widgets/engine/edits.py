@@ -12,12 +12,13 @@ import json
 import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from .activations import ActivationCache
+    from .classes import ClassScore
     from .graph import LayerGraph
 
 Box = tuple[float, float, float, float]
@@ -256,22 +257,6 @@ def key_of(edits: Sequence[Edit]) -> str:
     """A short text that is equal for equal edits, and for no others."""
     text = json.dumps([edit.to_dict() for edit in edits])
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16]
-
-
-class ClassScore(NamedTuple):
-    """What a model says about one class.
-
-    Attributes:
-        label: Its name.
-        index: Its index.
-        probability: From 0 to 1.
-        logit: The number before softmax or sigmoid.
-    """
-
-    label: str
-    index: int  # type: ignore[assignment]  # tuple.index is of no use here
-    probability: float
-    logit: float
 
 
 class EditedRun:
