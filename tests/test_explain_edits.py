@@ -128,17 +128,15 @@ def test_an_edited_end_runs_together_with_what_comes_next(
 
 @pytest.fixture
 def traced(monkeypatch):
-    """Names of the functions of programs that are traced from now on, in order."""
+    """What programs trace from now on, in order: pieces, or what has edits or a gradient."""
     found = []
-    for name in ("_concrete", "_traced"):
-        real = getattr(Program, name)
+    trace = Program._trace
 
-        def note(self, *arguments, real=real, name=name):
-            if name == "_concrete" or arguments[0] not in self._of_edits:
-                found.append(name)
-            return real(self, *arguments)
+    def note(self, paths, run, arguments, masks=None):
+        found.append("pieces" if masks is None else "edited")
+        return trace(self, paths, run, arguments, masks)
 
-        monkeypatch.setattr(Program, name, note)
+    monkeypatch.setattr(Program, "_trace", note)
     return found
 
 
@@ -169,7 +167,7 @@ def test_the_first_edit_of_a_layer_does_not_wait_for_tracing(traced, monkeypatch
     )
     assert answer(4) == []
     assert by_pieces == list(after)
-    assert answer(5) == ["_traced", "_concrete"]  # up to the end of conv4; conv5 and the head
+    assert answer(5) == ["edited", "pieces"]  # up to the end of conv4; conv5 and the head
     assert len(answer(6)) == 2
     cache.close()
 
@@ -181,7 +179,7 @@ def test_the_first_gradient_of_a_layer_does_not_wait_for_tracing(traced, monkeyp
     assert traced == []
     for found, expected in zip(cache.gradient(PHOTO, "conv4_block3_out", 3), untraced, strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-6, rtol=1e-4)
-    assert traced == ["_traced"]
+    assert traced == ["edited"]
     cache.close()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -63,7 +63,7 @@ class Program:
         wanted = [path for path in paths if path in kept[outputs]]
         key = ("survey", outputs)
         if not traced and self._is_new(key):
-            return self._survey_untraced(tensor, kept[outputs])
+            return self._by_pieces(pieces, tensor, kept[outputs])
         return self._call(key, paths, pieces[0].source, wanted, tensor)
 
     def piece(
@@ -84,13 +84,10 @@ class Program:
         key = ("segment", pieces[0].index, pieces[-1].index)
         if self._is_rare(key, pieces):
             return self._by_pieces(pieces, tensor)
-        function = self._of_edits.pop(key, None)
-        if function is None:
-            paths = [path for piece in pieces for path in piece.paths]
-            wanted = [piece.output for piece in pieces]
-            function = self._concrete(paths, pieces[0].source, wanted, tensor)
-        self._keep(key, function)
-        return function(tensor)
+        paths = [path for piece in pieces for path in piece.paths]
+        source, wanted = pieces[0].source, [piece.output for piece in pieces]
+        run = lambda x: self._graph.run(paths, source, x, wanted)  # noqa: E731
+        return self._call_lately(key, paths, run, (tensor,))
 
     def edited(
         self,
@@ -112,16 +109,18 @@ class Program:
             return found | (self._by_pieces(others, found[piece.output]) if others else {})
         wanted = list(dict.fromkeys([*own, *(other.output for other in others)]))
         paths = [*paths, *(path for other in others for path in other.paths)]
+        # Without what is in them: the function stays.
+        taken, edited = list(inputs), list(masks)
 
         def run(known: list[tf.Tensor], factors: list[tf.Tensor]) -> dict[str, tf.Tensor]:
             return self._masked(
-                dict(zip(inputs, known, strict=True)),
-                dict(zip(masks, factors, strict=True)),
+                dict(zip(taken, known, strict=True)),
+                dict(zip(edited, factors, strict=True)),
                 paths,
                 wanted,
             )
 
-        return self._traced(key, paths, run, list(inputs.values()), list(masks.values()))
+        return self._call_lately(key, paths, run, (list(inputs.values()),), list(masks.values()))
 
     def gradient(
         self,
@@ -134,25 +133,26 @@ class Program:
         target: int,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Logits when the output of `path` is `x`, and the gradient of one of them by `x`."""
+        taken, edited = list(rest), list(masks)
 
         def run(
             x: tf.Tensor, known: list[tf.Tensor], target: tf.Tensor, factors: list[tf.Tensor]
         ) -> tuple[tf.Tensor, tf.Tensor]:
-            by_path = dict(zip(masks, factors, strict=True))
+            by_path = dict(zip(edited, factors, strict=True))
             with tf.GradientTape() as tape:
                 tape.watch(x)
-                known_by_path = {path: x, **dict(zip(rest, known, strict=True))}
+                known_by_path = {path: x, **dict(zip(taken, known, strict=True))}
                 values = self._masked(known_by_path, by_path, paths, [head.source])
                 logits = head.logits(values[head.source])
                 score = tf.reduce_sum(tf.gather(logits, target, axis=1))
             return logits, tape.gradient(score, x)
 
         key = ("gradient", path, tuple(masks))
-        index = tf.constant([target], tf.int32)
-        arguments = (x, list(rest.values()), index, list(masks.values()))
+        arguments = (x, list(rest.values()), tf.constant([target], tf.int32))
+        factors = list(masks.values())
         if self._is_rare(key):
-            return run(*arguments)
-        return self._traced(key, paths, run, *arguments)
+            return run(*arguments, factors)
+        return self._call_lately(key, paths, run, arguments, factors)
 
     def _is_rare(self, key: object, pieces: Sequence[Piece] = ()) -> bool:
         """Whether this has not been run often enough yet to be worth tracing; counts its runs."""
@@ -165,16 +165,21 @@ class Program:
         by_pieces = bool(pieces) and all(self.is_traced(piece) for piece in pieces)
         return runs < (_WORTH_JOINING if by_pieces else _WORTH_TRACING)
 
-    def _by_pieces(self, pieces: Sequence[Piece], tensor: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Runs neighbouring pieces one by one, as they are traced or not; returns outputs."""
-        found = {}
+    def _by_pieces(
+        self, pieces: Sequence[Piece], tensor: tf.Tensor, kept: Collection[str] = ()
+    ) -> dict[str, tf.Tensor]:
+        """Runs neighbouring pieces one by one, as they are traced or not.
+
+        Returns their outputs, and those of the layers `kept`. What is not kept goes early.
+        """
+        found: dict[str, tf.Tensor] = {}
         for piece in pieces:
+            wanted = [path for path in piece.paths if path in kept or path == piece.output]
             if self.is_traced(piece):
-                tensor = self.piece(piece, tensor)[piece.output]
+                found |= {p: x for p, x in self.piece(piece, tensor).items() if p in wanted}
             else:
-                wanted = [piece.output]
-                tensor = self._graph.run(piece.paths, piece.source, tensor, wanted)[piece.output]
-            found[piece.output] = tensor
+                found |= self._graph.run(piece.paths, piece.source, tensor, wanted)
+            tensor = found[piece.output]
         return found
 
     def _masked(
@@ -189,39 +194,28 @@ class Program:
             known, paths, wanted, lambda path, x: masked(x, masks[path]) if path in masks else x
         )
 
-    def _traced(
-        self, key: object, paths: Iterable[str], run: Callable[..., Any], *arguments: Any
+    def _call_lately(
+        self,
+        key: object,
+        paths: Iterable[str],
+        run: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        masks: list[tf.Tensor] | None = None,
     ) -> Any:
-        """Calls `run`, traced once for any batch; its last argument are masks of any size."""
-        function = self._of_edits.pop(key, None)
-        if function is None and not can_trace(self._graph, paths):
-            return run(*arguments)
-        if function is None:
-            *first, masks = arguments
-            signature = [
-                *tf.nest.map_structure(
-                    lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype), first
-                ),
-                [tf.TensorSpec((None,) * mask.shape.rank, mask.dtype) for mask in masks],
-            ]
-            # A concrete function is never traced again, and called with less ado.
-            function = tf.function(
-                run, input_signature=signature, autograph=False
-            ).get_concrete_function()
-        self._keep(key, function)
-        return function(*arguments)
-
-    def _keep(self, key: object, function: Callable[..., Any]) -> None:
+        """Calls `run`, as it was traced when it was among the last few, or is now."""
+        function = self._of_edits.pop(key, None) or self._trace(paths, run, arguments, masks)
         self._of_edits[key] = function
         if len(self._of_edits) > _MOST_OF_EDITS:
             self._of_edits.popitem(last=False)
+        return function(*arguments) if masks is None else function(*arguments, masks)
 
     def _call(
         self, key: object, paths: Iterable[str], source: str, wanted: Iterable[str], x: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         function = self._functions.get(key)
         if function is None:
-            function = self._functions[key] = self._concrete(paths, source, wanted, x)
+            run = lambda x: self._graph.run(paths, source, x, wanted)  # noqa: E731
+            function = self._functions[key] = self._trace(paths, run, (x,))
         return function(x)
 
     def _is_new(self, key: object) -> bool:
@@ -230,23 +224,22 @@ class Program:
         self._functions.setdefault(key, None)
         return is_new
 
-    def _survey_untraced(self, tensor: tf.Tensor, kept: set[str]) -> dict[str, tf.Tensor]:
-        # Piece by piece, so that what is not kept goes early.
-        found = {self._graph.pieces[0].source: tensor}
-        for piece in self._graph.pieces:
-            wanted = [path for path in piece.paths if path in kept]
-            found |= self._graph.run(piece.paths, piece.source, found[piece.source], wanted)
-        del found[self._graph.pieces[0].source]
-        return found
-
-    def _concrete(
-        self, paths: Iterable[str], source: str, wanted: Iterable[str], x: tf.Tensor
-    ) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
-        """What runs `paths` on the output of `source`, for any batch of the shape of `x`."""
+    def _trace(
+        self,
+        paths: Iterable[str],
+        run: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        masks: list[tf.Tensor] | None = None,
+    ) -> Callable[..., Any]:
+        """`run`, which calls `paths`, for any batch of such arguments and masks of any size."""
         if not can_trace(self._graph, paths):
-            return lambda x: self._graph.run(paths, source, x, wanted)
-        return tf.function(
-            lambda tensor: self._graph.run(paths, source, tensor, wanted),
-            input_signature=[tf.TensorSpec((None, *x.shape[1:]), x.dtype)],
-            autograph=False,
-        ).get_concrete_function()
+            return run
+        signature = [
+            *tf.nest.map_structure(
+                lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype), arguments
+            )
+        ]
+        if masks is not None:
+            signature.append([tf.TensorSpec((None,) * m.shape.rank, m.dtype) for m in masks])
+        # A concrete function is never traced again, and called with less ado.
+        return tf.function(run, input_signature=signature, autograph=False).get_concrete_function()
