@@ -14,7 +14,7 @@ from .classes import Classes, ClassScore, Prediction
 from .edits import Edit, EditedRun
 from .graph import LayerGraph, LayerInfo
 from .graph_reader import read_layers
-from .head import Head
+from .head import Head, head_of
 from .memory import MIB, default_max_bytes, give_back, give_back_soon
 from .model_input import EditedInput, InputReader
 from .models import describe, load_model
@@ -98,8 +98,7 @@ class ActivationCache:
         self.about = describe(self.model)
         self.input_size = self.about.input_size
         self.graph: LayerGraph = read_layers(self.model, self.input_size)
-        self._classes = Classes(self.graph, self.about.labels)
-        self.head: Head | None = self._classes.head
+        self.head: Head | None = head_of(self.graph)
         self._inputs = InputReader(self.graph, self.input_size, preprocess or self.about.preprocess)
         if max_bytes is None:
             ends = (self.graph.find(piece.output) for piece in self.graph.pieces)
@@ -259,6 +258,11 @@ class ActivationCache:
             ValueError: If it has none that could be read.
         """
         return self._classes.classifier()
+
+    @property
+    def _classes(self) -> Classes:
+        # With the labels as they are now: `about` may be another one.
+        return Classes(self.graph, self.head, self.about.labels)
 
     def run(self, image: Any, edits: Iterable[Edit] = ()) -> EditedRun:
         """Runs the network with some activations edited; only what comes after them runs again.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .graph import LayerGraph
-from .head import Head, head_of, reading_of
+from .head import Head, reading_of
 
 
 class Prediction(NamedTuple):
@@ -39,15 +39,17 @@ class Classes:
 
     Args:
         graph: The network.
+        head: How to read its answer, or `None` if it is no classifier.
         labels: Names of the classes, or `None`.
     """
 
-    def __init__(self, graph: LayerGraph, labels: tuple[str, ...] | None) -> None:
-        self._graph = graph
+    def __init__(
+        self, graph: LayerGraph, head: Head | None, labels: tuple[str, ...] | None
+    ) -> None:
+        self._graph, self._head = graph, head
         output = graph.find(graph.output)
         # Labels that are not as many as the units of the output are those of something else.
         self.labels = labels if labels and output.shape == (len(labels),) else None
-        self.head: Head | None = head_of(graph)
         self._to_probabilities = None
         if len(output.shape) == 1:
             self._to_probabilities = reading_of(graph.operation(output.path))
@@ -63,12 +65,12 @@ class Classes:
 
     def classifier(self) -> Head:
         """How to read the logits; raises a `ValueError` if there are none."""
-        if self.head is None:
+        if self._head is None:
             raise ValueError(
                 "This model does not end in a classifier (Dense, softmax, sigmoid), so there is no "
                 f"class to explain. Received: a model that ends in {self._graph.output!r}"
             )
-        return self.head
+        return self._head
 
     def predictions(self, output: np.ndarray, top: int) -> list[Prediction]:
         """The most probable classes, of the output of the model for one photo."""
