@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import pytest
 
+from resnet_widgets.engine import memory
 from resnet_widgets.engine.activations import ActivationCache, CacheInfo
 from resnet_widgets.engine.images import load_image
-from resnet_widgets.engine import memory
 from resnet_widgets.engine.memory import default_max_bytes
 from resnet_widgets.engine.model_input import raw_input
 
