@@ -49,6 +49,9 @@ export function createStore({ ask, limit }) {
   /** @type {Set<string>} */
   let aheadKeys = new Set();
   let aheadAsked = "";
+  // Frames that were fetched ahead and that no view has read yet.
+  /** @type {Set<string>} */
+  const unread = new Set();
 
   const keyOf = (/** @type {string} */ photo, /** @type {string} */ layer) =>
     JSON.stringify([photo, layer]);
@@ -99,23 +102,43 @@ export function createStore({ ask, limit }) {
   function use(/** @type {string} */ key) {
     const frame = frames.get(key);
     if (frame) {
-      frames.delete(key);
+      drop(key);
       frames.set(key, frame);
     }
     return frame;
   }
 
-  /** Drops the frames that were used longest ago, but none in `keep`; false if that is too few. */
+  function drop(/** @type {string} */ key) {
+    frames.delete(key);
+    unread.delete(key);
+  }
+
+  /** Drops frames that nobody has read, then those that were used longest ago, but none in `keep`;
+   * false if that is too few. */
   function trim(/** @type {Set<string>} */ keep) {
     let bytes = 0;
     for (const frame of frames.values()) bytes += frame.bytes;
-    for (const [key, frame] of frames) {
+    for (const key of [...unread, ...frames.keys()]) {
+      const frame = frames.get(key);
       if (bytes <= limit()) break;
-      if (keep.has(key)) continue;
-      frames.delete(key);
+      if (!frame || keep.has(key)) continue;
+      drop(key);
       bytes -= frame.bytes;
     }
     return bytes <= limit();
+  }
+
+  /** The frames that were read last, as many as fill half the room. */
+  function lastRead() {
+    const found = new Set();
+    let bytes = 0;
+    for (const [key, frame] of [...frames].reverse()) {
+      if (unread.has(key)) continue;
+      bytes += frame.bytes;
+      if (bytes > limit() / 2) break;
+      found.add(key);
+    }
+    return found;
   }
 
   function advance(/** @type {Reader} */ reader) {
@@ -164,9 +187,12 @@ export function createStore({ ask, limit }) {
     const shown = new Set([...readers].map((reader) => reader.shown));
     if (eager || !wasAhead) {
       trim(shown);
-    } else if (!trim(new Set([...shown, ...aheadKeys]))) {
-      frames.delete(key);
-      ahead = [];
+    } else {
+      if (frames.has(key)) unread.add(key);
+      if (!trim(new Set([...shown, ...aheadKeys, ...lastRead()]))) {
+        drop(key);
+        ahead = [];
+      }
     }
     if (eager) /** @type {any} */ (setTimeout(fetchAhead, DRAWING)).unref?.();
     else fetchAhead();
@@ -263,7 +289,7 @@ export function createStore({ ask, limit }) {
     /** @param {string | null} photo */
     forget(photo) {
       const meant = (/** @type {string} */ key) => photo === null || JSON.parse(key)[0] === photo;
-      for (const key of [...frames.keys()]) if (meant(key)) frames.delete(key);
+      for (const key of [...frames.keys()]) if (meant(key)) drop(key);
       ahead = ahead.filter((next) => photo !== null && next.photo !== photo);
       // An answer on its way may still be of the old kind, so those wants are asked again.
       for (const [key, { photo: of, layer }] of [...wants]) {

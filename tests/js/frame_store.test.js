@@ -297,6 +297,28 @@ test("prefetching stops where it would push out what is shown or was just fetche
   );
 });
 
+test("what is fetched ahead pushes out what nobody has looked at, then half of what was seen", async () => {
+  const { store, layers, answer } = setUp({ limit: 6 * 18 });
+  const reader = store.reader();
+  const see = async (/** @type {string} */ layer) => {
+    const read = reader.read("p", layer);
+    if (!store.peek("p", layer)) answer(layer);
+    await read;
+  };
+  const here = () => [..."abcdefghijk"].filter((layer) => store.peek("p", layer)).join("");
+  for (const layer of "abc") await see(layer);
+  store.prefetch("p", [..."def"]);
+  for (const layer of "def") answer(layer);
+  store.prefetch("p", [..."ghij"]);
+  for (const layer of "ghij") answer(layer);
+  assert.equal(here(), "abcghi");
+  for (const layer of "ghi") await see(layer);
+  store.prefetch("p", [..."jkde"]);
+  for (const layer of "jkde") answer(layer);
+  assert.equal(here(), "dghijk");
+  assert.equal(layers().at(-1), "e");
+});
+
 test("a new list takes the old one's place", () => {
   const { store, layers, answer } = setUp();
   store.prefetch("p", ["b", "c"]);
