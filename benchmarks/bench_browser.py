@@ -234,6 +234,11 @@ class Bench:
             Row("… messages with pixels, in all steps", str(sent["pixels"]), target="0"),
         ]
 
+    def show(self, photo: str) -> None:
+        """Another photo, of which the network has said what it is."""
+        self.notebook.run(f"explorer.image = skimage.data.{photo}(); explorer.wait()")
+        self.traffic.wait_until_quiet()
+
     def layers(self) -> None:
         self.note("pick a layer, first look at it", self.pick_all(self.picked), "≤ 100")
         self.note("pick a layer, page has it", self.pick_all(self.picked), "≤ 33")
@@ -242,11 +247,9 @@ class Bench:
             self.notebook.evaluate("explorer.store.forget()")
             times += self.pick_all([layer])
         self.note("pick a layer, kernel has it", times, "≤ 100")
-        self.notebook.start("explorer.image = skimage.data.astronaut()")
-        self.traffic.wait_until_quiet()
+        self.show("astronaut")
         self.note("pick a layer, kernel computes it", self.pick_all(self.picked), "≤ 100")
-        self.notebook.start("explorer.image = skimage.data.rocket()")
-        self.traffic.wait_until_quiet()
+        self.show("rocket")
         title = f"… and the pointer came {REST} ms before the click"
         self.note(title, self.pick_all(self.picked, REST), "≤ 100")
 
