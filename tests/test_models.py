@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -597,19 +598,24 @@ def test_a_thread_does_not_undo_the_seed_of_a_running_cell(monkeypatch):
     assert random.random() == random.Random(7).random()
 
 
-def test_no_cycles_are_looked_for_while_a_model_is_built(monkeypatch):
+def test_no_cycles_are_looked_for_while_a_model_is_built(network, folder, tmp_path, monkeypatch):
+    folder.mkdir(parents=True)
+    (folder / FILE_NAME).write_bytes(PUBLISHED)
+    saved = tmp_path / "model.keras"
+    zipfile.ZipFile(saved, "w").close()
     enabled = []
 
-    def build(**kwargs):
+    def build(*args, **kwargs):
         enabled.append(gc.isenabled())
         return small_model()
 
     monkeypatch.setattr(keras.applications, "ResNet50", build)
+    monkeypatch.setattr(keras.models, "load_model", build)
     monkeypatch.setattr(mini_module, "load_mini", build)
-    load_model("random")
-    load_model("mini")
-    assert enabled == [False, False]
-    assert gc.isenabled()
+    for name in ("random", "mini", "imagenet", saved):
+        load_model(name)
+        assert enabled.pop() is False
+        assert gc.isenabled()
 
 
 def test_a_model_is_returned_as_it_is_and_not_changed(random_resnet50):
