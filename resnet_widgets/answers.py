@@ -24,6 +24,8 @@ Picture = Callable[[], bytes]
 
 # Lines in the chart of early reading.
 MOST_READ = 6
+# Classes in the table, however many edits bring in: what is below it stays where it is.
+_CLASSES = 7
 # Channels that are listed, and steps of the slider that adds them up.
 _LISTED = 24
 _PARTIAL_SUMS = 24
@@ -108,9 +110,11 @@ def _scores(asked: Asked) -> Answer:
     after = cache.scores(image, None)
     before = cache.scores(image.image, None) if edited else after
     best = [max(scores, key=_rank_of).index for scores in (before, after)]
-    listed = [s for scores in (before, after) for s in sorted(scores, key=_rank_of)[:-6:-1]]
+    # The first of what is and of what was, in turn.
+    ranked = [sorted(scores, key=_rank_of, reverse=True) for scores in (after, before)]
     pinned = [asked.target] if asked.target is not None else []
-    indices = dict.fromkeys([s.index for s in listed] + pinned)
+    in_turn = [score.index for pair in zip(*ranked, strict=True) for score in pair]
+    indices = list(dict.fromkeys([*pinned, *in_turn]))[:_CLASSES]
     rows = [
         {
             "index": i,

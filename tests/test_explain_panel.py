@@ -1,6 +1,7 @@
 """The panel without a page: edits that all maps follow, questions, progress, cancel."""
 
 import threading
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ from stub_comm import StubComm
 
 import resnet_widgets as rw
 from resnet_widgets import answers
-from resnet_widgets.explain import Mute, Scale
+from resnet_widgets.explain import ClassScore, EditedRun, Mute, Scale
 from resnet_widgets.photos import Photo
 
 LONG = 60  # seconds; reached only by a test that fails
@@ -212,6 +213,27 @@ QUESTIONS = {
     "classes": {},
     "photo": {},
 }
+
+
+def test_the_table_of_classes_has_as_many_rows_whatever_edits_bring_in():
+    edited = EditedRun.__new__(EditedRun)
+    edited.image, edited.edits = "photo", ()
+    scores = {
+        what: [ClassScore(f"class {i}", i, 0.05, float(logit)) for i, logit in enumerate(logits)]
+        for what, logits in (("photo", range(20, 0, -1)), (edited, range(20)))
+    }
+    cache = SimpleNamespace(scores=lambda image, top: scores[image])
+
+    def listed(image, target=None):
+        data, _ = answers.ANSWERS["scores"](
+            SimpleNamespace(cache=cache, image=image, target=target)
+        )
+        return [row["index"] for row in data["rows"]]
+
+    assert listed("photo") == [0, 1, 2, 3, 4, 5, 6]
+    # The first of now and of before in turn, in the order of now.
+    assert listed(edited) == [19, 18, 17, 16, 2, 1, 0]
+    assert listed(edited, target=9) == [19, 18, 17, 9, 2, 1, 0]
 
 
 @pytest.mark.parametrize("what", QUESTIONS)

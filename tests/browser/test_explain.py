@@ -195,15 +195,16 @@ def test_a_region_is_erased_in_the_channels_that_were_chosen(show_panel):
 @pytest.mark.parametrize("width", [460, 720, 960])
 def test_edits_move_nothing_that_is_below_them(show_panel, width):
     page = show_panel(width)
-    answer(page, "scores", SCORES)
+    row = {"label": "cat", "before": [0.489, -0.38], "after": [0.489, -0.38]}
+    rows = [{**row, "index": index} for index in range(7)]
+    answer(page, "scores", {**SCORES, "rows": rows})
     page.get_by_role("button", name="Which channels matter most?").click()
     answer(page, "rank", {**RANKED, "rows": [[n, 1 / (n + 1)] for n in range(24)]})
     ranking = page.locator(".rw-why-list")
     expect(page.get_by_text("Nothing is changed.")).to_be_visible()
     place = ranking.bounding_box()
     names = [f"erase 0–50 %, 0–100 % in channels 3, 17, {n} of {LAYER}" for n in range(9)]
-    row = {"index": 3, "label": "cat", "before": [0.489, -0.38], "after": [0.534, -0.47]}
-    moved = {**SCORES, "rows": [row, {**row, "index": 5}]}
+    moved = {**SCORES, "rows": [{**row, "after": [0.534, -0.47]} for row in rows]}
     list_ = page.locator(".rw-why-edits")
     for count in (1, 2, 9):
         edits = [{"kind": "mute", "layer": LAYER, "channels": [n]} for n in range(count)]
@@ -219,10 +220,30 @@ def test_edits_move_nothing_that_is_below_them(show_panel, width):
     undo = page.get_by_role("button", name="Undo all")
     expect(undo).to_be_visible()
     undo.click()
-    answer(page, "scores", SCORES)
+    answer(page, "scores", {**SCORES, "rows": rows})
     expect(page.get_by_text("Nothing is changed.")).to_be_visible()
     expect(undo).to_be_hidden()
     assert ranking.bounding_box() == place
+
+
+@pytest.mark.parametrize("width", [460, 836])
+def test_no_line_of_what_scrolls_is_cut(show_panel, width):
+    page = show_panel(width)
+    answer(page, "scores", SCORES)
+    page.get_by_role("button", name="Which channels matter most?").click()
+    answer(page, "rank", {**RANKED, "rows": [[n, 1 / (n + 1)] for n in range(24)]})
+    update(page, edits=[{"kind": "mute", "layer": LAYER, "channels": [n]} for n in range(9)])
+    answer(page, "scores", {**SCORES, "names": [f"mute channel {n}" for n in range(9)]})
+    expect(page.locator(".rw-why-edits > li")).to_have_count(9)
+    for name in (".rw-why-edits", ".rw-why-list"):
+        cut = page.locator(name).evaluate(
+            """(list) => [...list.children].filter((line) => {
+              const [box, { top, bottom }] = [line, list].map((n) => n.getBoundingClientRect());
+              const isOutside = box.bottom <= top + 1 || box.top >= bottom - 1;
+              return !isOutside && (box.top < top - 1 || box.bottom > bottom + 1);
+            }).length"""
+        )
+        assert cut == 0, name
 
 
 def test_a_second_click_undoes_no_second_edit(show_panel):
