@@ -229,11 +229,12 @@ def test_edits_move_nothing_that_is_below_them(show_panel, width):
 @pytest.mark.parametrize("width", [460, 836])
 def test_no_line_of_what_scrolls_is_cut(show_panel, width):
     page = show_panel(width)
-    answer(page, "scores", SCORES)
+    seven = {**SCORES, "rows": SCORES["rows"][:1] * 7}
+    answer(page, "scores", seven)
     page.get_by_role("button", name="Which channels matter most?").click()
     answer(page, "rank", {**RANKED, "rows": [[n, 1 / (n + 1)] for n in range(24)]})
     update(page, edits=[{"kind": "mute", "layer": LAYER, "channels": [n]} for n in range(9)])
-    answer(page, "scores", {**SCORES, "names": [f"mute channel {n}" for n in range(9)]})
+    answer(page, "scores", {**seven, "names": [f"mute channel {n}" for n in range(9)]})
     expect(page.locator(".rw-why-edits > li")).to_have_count(9)
     for name in (".rw-why-edits", ".rw-why-list"):
         cut = page.locator(name).evaluate(
