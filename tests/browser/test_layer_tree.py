@@ -737,6 +737,22 @@ def test_it_fits_240_pixels(tree):
     assert words.evaluate_all("all => all.every(w => w.scrollWidth <= w.clientWidth)"), "whole"
 
 
+@pytest.mark.parametrize(("width", "is_there"), [(200, False), (240, True)])
+def test_the_word_shortcut_is_there_whole_or_not_at_all(tree, width, is_there):
+    aside = tree(width=width, selected=OUT).locator(".rw-tree-aside", has_text="shortcut").first
+    box, word = aside.evaluate(
+        """(aside) => {
+          const range = document.createRange();
+          range.selectNodeContents(aside);
+          const edges = ({ left, right, top, bottom }) => [left, top, -right, -bottom];
+          return [aside, range].map((one) => edges(one.getBoundingClientRect()));
+        }"""
+    )
+    is_inside = all(mine <= its for mine, its in zip(box, word, strict=True))
+    is_outside = word[1] >= -box[3]
+    assert (is_inside, is_outside) == (is_there, not is_there)
+
+
 def test_what_can_be_touched_is_large_enough(tree):
     page = tree(selected=OUT)
     sizes = page.eval_on_selector_all(
