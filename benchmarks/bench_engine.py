@@ -1,9 +1,12 @@
 """What does the cache cost, and what does it save? Ratios within one process, medians.
 
     python benchmarks/bench_engine.py [--model random] [--side 224] [--batch 1] [--runs 20]
+                                      [--processes 1]
 
-What is compared takes turns. With PyTorch and transformers installed (dependency group `bench`)
-their ResNet-50 with a hook on every module takes its turn as well.
+What is compared takes turns. Where memory comes from differs from process to process, and with it
+the time that many outputs take, so figures may be of several processes. With PyTorch and
+transformers installed (dependency group `bench`) their ResNet-50 with a hook on every module takes
+its turn as well.
 """
 
 from __future__ import annotations
@@ -13,13 +16,15 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
 import tensorflow as tf
-from measure import Row, Times, milliseconds, setting, table
+from measure import Row, Times, setting, table
 
 import resnet_widgets as rw
 from resnet_widgets.engine.images import InputImage
@@ -104,7 +109,7 @@ def measure(model: keras.Model, side: int, runs: int, batch: int = 1) -> tuple[T
 
     # Tracing is not what is compared; what is asked for twice is traced.
     seen = next(new)
-    cold = milliseconds(lambda: cache.activation(seen, blocks[-2]))
+    times.note("cold", lambda: cache.activation(seen, blocks[-2]))
     np.asarray(forward(tf.constant(prepared(cache, seen))))
     for layers in 2 * (blocks, activations, everything):
         cache.activations(next(new), layers)
@@ -162,7 +167,6 @@ def measure(model: keras.Model, side: int, runs: int, batch: int = 1) -> tuple[T
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     notes = [
-        f"The very first look took {cold:.0f} ms.",
         f"Equal to `keras.Model.predict` bit for bit: {equal} of {len(pairs)} layers; "
         f"the others within {apart:.0e} of the layer's largest value.",
         f"Peak memory of the process: {peak:.0f} MiB.",
@@ -183,6 +187,7 @@ def rows_of(times: Times, *, usual_size: bool = True) -> list[Row]:
         rows.append(times.row("new photo: PyTorch, hooks on every module", "torch", "forward"))
     return [
         *rows,
+        times.row("the very first look of a process, nothing traced", "cold", "forward"),
         times.row("seen photo: `Model(...).predict`, as in tutorials", "usual way", "usual way"),
         times.row("seen photo: the same model kept and traced", "kept model", "usual way"),
         times.row("seen photo: all layers every time", "all each time", "usual way"),
@@ -192,22 +197,35 @@ def rows_of(times: Times, *, usual_size: bool = True) -> list[Row]:
     ]
 
 
+def run(name: str, side: int, runs: int, batch: int) -> tuple[str, Times, list[str]]:
+    """What one process finds out, and the name of its model."""
+    model = build(name, side)
+    return model.name, *measure(model, side, runs, batch)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="random",
                         help="what load_model takes, or resnet101, resnet152")  # fmt: skip
     parser.add_argument("--side", type=int, default=0, help="of the input, in pixels")
     parser.add_argument("--batch", type=int, default=1, help="photos at once")
-    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--runs", type=int, default=20, help="in each process")
+    parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
     side = arguments.side or (128 if arguments.model == "mini" else 224)
-    model = build(arguments.model, side)
-    batch = arguments.batch
-    times, notes = measure(model, side, arguments.runs, batch)
+    batch, runs, processes = arguments.batch, arguments.runs, arguments.processes
+    times = Times()
+    for _ in range(processes):
+        # One after the other, each with memory of its own.
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
+            name, its_times, notes = fresh.submit(run, arguments.model, side, runs, batch).result()
+        times.add_all(its_times)
     size = f"{side} × {side} pixels" + (f", {batch} photos at once" if batch > 1 else "")
-    print(f"{model.name}, {size}, medians of {arguments.runs} runs.", *notes)
+    many = f"medians of {runs} runs" + (f" in each of {processes} processes" * (processes > 1))
+    print(f"{name}, {size}, {many}.", *notes)
     print(setting("torch", "transformers"), end="\n\n")
-    print(table(rows_of(times, usual_size=side * batch <= 224 and model.name not in MODELS)))
+    usual_size = side * batch <= 224 and arguments.model not in MODELS
+    print(table(rows_of(times, usual_size=usual_size)))
     return 0
 
 

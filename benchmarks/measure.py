@@ -42,6 +42,11 @@ class Times:
     def add(self, name: str, value: float) -> None:
         self._all.setdefault(name, []).append(value)
 
+    def add_all(self, others: Times) -> None:
+        for name, values in others._all.items():
+            for value in values:
+                self.add(name, value)
+
     def __contains__(self, name: str) -> bool:
         return name in self._all
 

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 README = HERE / "README.md"
 # Name of the section → what is run.
 RUNS = {
-    "engine": ["bench_engine.py"],
+    "engine": ["bench_engine.py", "--processes", "3"],
     "engine, mini": ["bench_engine.py", "--model", "mini"],
     "engine, ResNet101": ["bench_engine.py", "--model", "resnet101", "--runs", "10"],
     "engine, ResNet152": ["bench_engine.py", "--model", "resnet152", "--runs", "10"],
