@@ -85,8 +85,8 @@ window.bench = (() => {
   }
 
   /** Milliseconds from a click in the tree until the pixels of that layer stay. */
-  async function pick(layer, rest) {
-    const row = await inLab.row(document, layer, rest);
+  async function pick(layer, pointed) {
+    const row = await inLab.row(document, layer, pointed);
     const start = performance.now();
     row.click();
     const seen = [];
@@ -207,12 +207,12 @@ class Bench:
             found.add(title, taken)
         self.rows.append(found.row(f"{title} ({len(times)})", title, target=target))
 
-    def pick_all(self, layers: list[str], rest: int = 0) -> list[float]:
+    def pick_all(self, layers: list[str], *, pointed: bool = False) -> list[float]:
         times = []
         for layer in layers:
             self.traffic.wait_until_quiet()
-            run = "([layer, rest]) => bench.pick(layer, rest)"
-            times.append(self.page.evaluate(run, [layer, rest]))
+            run = "([layer, pointed]) => bench.pick(layer, pointed)"
+            times.append(self.page.evaluate(run, [layer, pointed]))
         return times
 
     def slider(self, steps: int) -> None:
@@ -251,7 +251,7 @@ class Bench:
         self.note("pick a layer, kernel computes it", self.pick_all(self.picked), "≤ 100")
         self.show("rocket")
         title = f"… and the pointer came {REST} ms before the click"
-        self.note(title, self.pick_all(self.picked, REST), "≤ 100")
+        self.note(title, self.pick_all(self.picked, pointed=True), "≤ 100")
 
     def drawing(self) -> None:
         """What the page does by itself: the grid, and a drag."""

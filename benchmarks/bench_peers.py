@@ -166,11 +166,11 @@ window.peers = (() => {
       { key: "ArrowRight", code: "ArrowRight", bubbles: true, cancelable: true }));
     return until(cell, before, start);
   }
-  async function choose(index, layer, rest) {
+  async function choose(index, layer, pointed) {
     const cell = cellAt(index);
     const before = look(cell);
     const select = cell.querySelector(".widget-dropdown select");
-    const row = select ? null : await inLab.row(cell, layer, rest);
+    const row = select ? null : await inLab.row(cell, layer, pointed);
     const start = performance.now();
     if (row) row.click();
     else {
@@ -201,8 +201,8 @@ def measure(notebook: Notebook, traffic: Traffic, steps: int, sliders: list[str]
                 traffic.wait_until_quiet()
                 before = traffic.so_far["bytes"]
                 try:
-                    rest = REST if name == RESTED else 0
-                    taken = page.evaluate(run, [cells[kind + name], layer, rest])
+                    pointed = name == RESTED
+                    taken = page.evaluate(run, [cells[kind + name], layer, pointed])
                 except Error as error:
                     # One way that draws nothing here must not hide what the others take.
                     print(f"{name}: {error.message.splitlines()[0]}", file=sys.stderr)
@@ -215,7 +215,7 @@ def measure(notebook: Notebook, traffic: Traffic, steps: int, sliders: list[str]
 
     run = "([index]) => peers.step(index)"
     take_turns("slider: ", sliders, run, [LAYER] * (steps + 1))
-    run = "([index, layer, rest]) => peers.choose(index, layer, rest)"
+    run = "([index, layer, pointed]) => peers.choose(index, layer, pointed)"
     take_turns("layer: ", list(LAYERS), run, CHOICES[1 : steps + 2])
     rows = []
     for kind, names in ways.items():

@@ -20,7 +20,7 @@ from lab_driver import Notebook, serving  # noqa: E402
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-# Milliseconds that a hand's pointer is on a row before it clicks.
+# Milliseconds from when a row can be seen until a hand clicks on it.
 REST = 200
 
 # Counted inside the page: Playwright's own events would copy every frame to this process.
@@ -65,20 +65,21 @@ window.inLab = (() => {
   };
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
   /** The row of a layer in an explorer's tree. Only rows that can be seen are there; the search
-   * brings this one into sight. With `rest` the pointer is there so many milliseconds. */
-  async function row(explorer, layer, rest = 0) {
+   * brings this one into sight, and REST ms later there may be the click. Meanwhile the pointer is
+   * there, if it is `pointed` at. */
+  async function row(explorer, layer, pointed) {
     const field = explorer.querySelector(".rw-explorer-tree input");
     field.value = layer;
     field.dispatchEvent(new Event("input", { bubbles: true }));
     await frame();
-    const found = explorer.querySelector(`[role=treeitem][data-name="${layer}"]`);
-    if (rest) found.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
-    if (rest) await pause(rest);
-    return found;
+    const found = () => explorer.querySelector(`[role=treeitem][data-name="${layer}"]`);
+    if (pointed) found().dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+    await pause(REST);
+    return found();
   }
   return { frame, look, pause, row };
 })();
-"""
+""".replace("REST", str(REST))
 
 
 class Traffic:
