@@ -5,6 +5,7 @@
 
 Times are taken inside the page: from the event until the first animation frame in which the canvas
 holds the pixels that belong there. So half a display frame, 8 ms at 60 Hz, is waiting in any case.
+A layer is clicked 200 ms after its row can be seen, and once the photo's predictions are there.
 """
 
 from __future__ import annotations
@@ -235,7 +236,8 @@ class Bench:
         ]
 
     def show(self, photo: str) -> None:
-        """Another photo, of which the network has said what it is."""
+        """Another photo, of which the predictions are there, and no layer that will be picked."""
+        self.pick_all([LAYER])
         self.notebook.run(f"explorer.image = skimage.data.{photo}(); explorer.wait()")
         self.traffic.wait_until_quiet()
 
@@ -248,7 +250,7 @@ class Bench:
             times += self.pick_all([layer])
         self.note("pick a layer, kernel has it", times, "≤ 100")
         self.show("astronaut")
-        self.note("pick a layer, kernel computes it", self.pick_all(self.picked), "≤ 100")
+        self.note("pick a layer, kernel runs its block", self.pick_all(self.picked), "≤ 100")
         self.show("rocket")
         title = f"… and the pointer came {REST} ms before the click"
         self.note(title, self.pick_all(self.picked, pointed=True), "≤ 100")

@@ -167,9 +167,9 @@ def measure(model: keras.Model, side: int, runs: int, batch: int = 1) -> tuple[T
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     notes = [
-        f"Equal to `keras.Model.predict` bit for bit: {equal} of {len(pairs)} layers; "
-        f"the others within {apart:.0e} of the layer's largest value.",
-        f"Peak memory of the process: {peak:.0f} MiB.",
+        "In the last process: equal to `keras.Model.predict` bit for bit: "
+        f"{equal} of {len(pairs)} layers; the others within {apart:.0e} of the layer's largest value.",
+        f"Its peak memory: {peak:.0f} MiB.",
     ]
     return times, notes
 
@@ -187,7 +187,7 @@ def rows_of(times: Times, *, usual_size: bool = True) -> list[Row]:
         rows.append(times.row("new photo: PyTorch, hooks on every module", "torch", "forward"))
     return [
         *rows,
-        times.row("the very first look of a process, nothing traced", "cold", "forward"),
+        times.row("the very first look of each process", "cold", "forward"),
         times.row("seen photo: `Model(...).predict`, as in tutorials", "usual way", "usual way"),
         times.row("seen photo: the same model kept and traced", "kept model", "usual way"),
         times.row("seen photo: all layers every time", "all each time", "usual way"),
@@ -210,7 +210,7 @@ def main() -> int:
     parser.add_argument("--side", type=int, default=0, help="of the input, in pixels")
     parser.add_argument("--batch", type=int, default=1, help="photos at once")
     parser.add_argument("--runs", type=int, default=20, help="in each process")
-    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=1, help="one after the other")
     arguments = parser.parse_args()
     side = arguments.side or (128 if arguments.model == "mini" else 224)
     batch, runs, processes = arguments.batch, arguments.runs, arguments.processes

@@ -3,8 +3,9 @@
     python benchmarks/bench_peers.py [--model random] [--steps 20]
 
 One notebook in JupyterLab in Chromium, one cell per way; the ways take turns. Times are taken in
-the page, from the key press until the first animation frame with other pixels. ipympl takes part
-if it is installed (dependency group `bench`).
+the page, from the key press or the click until the first animation frame with other pixels; a layer
+of the tree is clicked 200 ms after its row can be seen. ipympl takes part if it is installed
+(dependency group `bench`).
 """
 
 from __future__ import annotations

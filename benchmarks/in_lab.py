@@ -65,8 +65,8 @@ window.inLab = (() => {
   };
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
   /** The row of a layer in an explorer's tree. Only rows that can be seen are there; the search
-   * brings this one into sight, and REST ms later there may be the click. Meanwhile the pointer is
-   * there, if it is `pointed` at. */
+   * brings this one into sight. Returns it REST ms later, when a hand would click; if it is
+   * `pointed` at, the pointer is on it meanwhile. */
   async function row(explorer, layer, pointed) {
     const field = explorer.querySelector(".rw-explorer-tree input");
     field.value = layer;

@@ -15,7 +15,8 @@ from .widgets import (
 )
 from .widgets._base import Widget
 
-# What the explorer gives to its parts, and what it is called there: as in `explorer.js`.
+# What the explorer gives to its parts, and what it is called there: as in `explorer.js`, where the
+# page binds them.
 BOUND = {
     "layer": {
         "tree": "selected",

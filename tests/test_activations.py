@@ -77,6 +77,20 @@ def test_all_layers_at_once_are_the_same(cache, expected):
     assert cache.info().pieces == 0
 
 
+def test_a_first_survey_by_pieces_that_are_traced_is_the_same(cache, expected):
+    for piece in cache.graph.pieces[:4]:
+        cache.trace(PHOTO, piece.index)
+    cache.clear()
+    relus = sorted(cache.graph.activations)
+    for paths in (relus, list(expected)):
+        found = cache.activations(PHOTO, paths)
+        assert list(found) == paths
+        for path in paths:
+            assert_equal_to_keras(found[path], expected[path][0])
+        cache.clear()
+    assert cache.info().surveys == 2
+
+
 def test_batches(cache, expected):
     path = "conv3_block2_2_relu"
     ours = cache.activation(np.stack([PHOTO, OTHER]), path)

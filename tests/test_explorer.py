@@ -1,6 +1,7 @@
 """The explorer without a page: what it does in the background, what a page may do to it."""
 
 import dataclasses
+import functools
 import gc
 import sys
 import threading
@@ -606,6 +607,17 @@ def test_closing_gives_everything_back(make, model):
     assert cache() is None
     assert original() is None
     assert all(child.comm is None for child in children)
+
+
+def test_what_the_others_read_from_is_closed_last(make):
+    closed = []
+    parts = {
+        name: SimpleNamespace(close=functools.partial(closed.append, name))
+        for name in make()._parts
+    }
+    explorer_parts.close_parts(parts)
+    assert set(closed) == set(parts)
+    assert closed[-1] == "store"
 
 
 def test_what_is_closed_waits_for_no_lock_when_it_is_collected(make, model):

@@ -15,8 +15,8 @@ for the table in `docs/reliability.md`. The exit status is 1 if the kernel, or t
 The kernel runs with the ipykernel that is installed (7 or newer, with subshells), or with another
 one that comes first on the path:
 
-    pip install --target /tmp/ipykernel6 --no-deps "ipykernel<7" nest_asyncio
-    PYTHONPATH=/tmp/ipykernel6 python tools/stress_lab.py
+    pip install --target $TMP/ipykernel6 --no-deps "ipykernel<7" nest_asyncio
+    PYTHONPATH=$TMP/ipykernel6 python tools/stress_lab.py
 """
 
 from __future__ import annotations

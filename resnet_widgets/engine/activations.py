@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -54,10 +53,10 @@ class ActivationCache:
 
     A CNN is a chain of pieces between cut points (see `graph_reader.py`). What is asked of a new
     photo is answered by the few pieces on the way to it, or, if that is most of the network, by one
-    *survey*: a single traced function with the outputs of all pieces. What lies inside a piece
-    comes from that piece alone, run on the output before it. Everything is traced once and kept
-    within `max_bytes`: insides of pieces go first, outputs of pieces last, each in the order they
-    were last used.
+    *survey*: a single function with the outputs of all pieces. What lies inside a piece comes from
+    that piece alone, run on the output before it. What is run again is traced, once. Activations
+    are kept within `max_bytes`: insides of pieces go first, outputs of pieces last, each in the
+    order they were last used.
 
     Weights may change, by training or by hand: the cache notices at the next question, and
     forgets what the old ones gave. All methods may be called from any thread. What has to be
@@ -65,9 +64,9 @@ class ActivationCache:
 
     Args:
         model: A `keras.Model`, or what `load_model` takes.
-        max_bytes: Limit for cached bytes. Defaults to 192 MiB, or where the model's pictures are
-            large to twice the outputs of all pieces for one, but to 15 % of the memory this
-            process may use at most.
+        max_bytes: Limit for cached bytes. Defaults to 192 MiB, or twice the outputs of all pieces
+            for one photo where that is more, but never to more than 15 % of the memory this process
+            may use.
         preprocess: Function from float32 pixels `(batch, height, width, 3)`, 0 … 255, to what the
             model eats. Defaults to the model's own.
         watch_weights: Whether to notice by itself that weights have changed, for which each
@@ -445,9 +444,8 @@ class ActivationCache:
     def batch_size(self, wanted: int, layer: str | None = None) -> int:
         """How many versions to run at once: few enough for their tensors to fit into memory."""
         start = self.graph.find(layer).piece if layer else 0
-        shapes = [row.shape for row in self.graph if row.piece >= start]
-        numbers = sum(math.prod(n or 1 for n in shape) for shape in shapes)
-        return max(1, min(wanted, _MOST_AT_ONCE, _ROOM_FOR_VERSIONS // (4 * numbers)))
+        nbytes = sum(row.nbytes for row in self.graph if row.piece >= start)
+        return max(1, min(wanted, _MOST_AT_ONCE, _ROOM_FOR_VERSIONS // nbytes))
 
 
 def _as_array(tensor: tf.Tensor, is_batch: bool) -> np.ndarray:

@@ -86,8 +86,9 @@ class Program:
             return self._by_pieces(pieces, tensor)
         paths = [path for piece in pieces for path in piece.paths]
         source, wanted = pieces[0].source, [piece.output for piece in pieces]
-        run = lambda x: self._graph.run(paths, source, x, wanted)  # noqa: E731
-        return self._call_lately(key, paths, run, (tensor,))
+        return self._call_of_edits(
+            key, paths, lambda x: self._graph.run(paths, source, x, wanted), (tensor,)
+        )
 
     def edited(
         self,
@@ -120,7 +121,7 @@ class Program:
                 wanted,
             )
 
-        return self._call_lately(key, paths, run, (list(inputs.values()),), list(masks.values()))
+        return self._call_of_edits(key, paths, run, (list(inputs.values()),), list(masks.values()))
 
     def gradient(
         self,
@@ -152,7 +153,7 @@ class Program:
         factors = list(masks.values())
         if self._is_rare(key):
             return run(*arguments, factors)
-        return self._call_lately(key, paths, run, arguments, factors)
+        return self._call_of_edits(key, paths, run, arguments, factors)
 
     def _is_rare(self, key: object, pieces: Sequence[Piece] = ()) -> bool:
         """Whether this has not been run often enough yet to be worth tracing; counts its runs."""
@@ -194,7 +195,7 @@ class Program:
             known, paths, wanted, lambda path, x: masked(x, masks[path]) if path in masks else x
         )
 
-    def _call_lately(
+    def _call_of_edits(
         self,
         key: object,
         paths: Iterable[str],
@@ -202,7 +203,7 @@ class Program:
         arguments: tuple[Any, ...],
         masks: list[tf.Tensor] | None = None,
     ) -> Any:
-        """Calls `run`, as it was traced when it was among the last few, or is now."""
+        """Calls `run`, traced; what was traced for the last few keys is kept."""
         function = self._of_edits.pop(key, None) or self._trace(paths, run, arguments, masks)
         self._of_edits[key] = function
         if len(self._of_edits) > _MOST_OF_EDITS:
@@ -214,8 +215,9 @@ class Program:
     ) -> dict[str, tf.Tensor]:
         function = self._functions.get(key)
         if function is None:
-            run = lambda x: self._graph.run(paths, source, x, wanted)  # noqa: E731
-            function = self._functions[key] = self._trace(paths, run, (x,))
+            function = self._functions[key] = self._trace(
+                paths, lambda x: self._graph.run(paths, source, x, wanted), (x,)
+            )
         return function(x)
 
     def _is_new(self, key: object) -> bool:

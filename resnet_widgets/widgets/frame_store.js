@@ -184,14 +184,17 @@ export function createStore({ ask, limit }) {
       }
       advance(reader);
     }
-    const shown = new Set([...readers].map((reader) => reader.shown));
+    const shown = [...readers].map((reader) => reader.shown);
     if (eager || !wasAhead) {
-      trim(shown);
+      if (!trim(new Set([...shown, ...aheadKeys]))) trim(new Set(shown));
     } else {
       if (frames.has(key)) unread.add(key);
-      if (!trim(new Set([...shown, ...aheadKeys, ...lastRead()]))) {
-        drop(key);
+      const kept = [...shown, ...lastRead()];
+      if (!trim(new Set([...kept, ...aheadKeys]))) {
+        // There is no room for more, but the first of the list are wanted most.
         ahead = [];
+        const upToHere = [...aheadKeys].slice(0, [...aheadKeys].indexOf(key) + 1);
+        if (!trim(new Set([...kept, ...upToHere]))) drop(key);
       }
     }
     if (eager) /** @type {any} */ (setTimeout(fetchAhead, DRAWING)).unref?.();
@@ -232,8 +235,9 @@ export function createStore({ ask, limit }) {
     },
 
     /**
-     * What will probably be looked at next; fetched one at a time while nobody waits for a frame,
-     * and only as long as there is room beside what is shown. Replaces the previous list.
+     * What will probably be looked at next, the most probable first; fetched one at a time while
+     * nobody waits for a frame, and only as long as there is room beside what is shown and half of
+     * what was read last. Replaces the previous list.
      * @param {string} photo
      * @param {string[]} layers
      */

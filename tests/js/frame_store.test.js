@@ -305,18 +305,53 @@ test("what is fetched ahead pushes out what nobody has looked at, then half of w
     if (!store.peek("p", layer)) answer(layer);
     await read;
   };
-  const here = () => [..."abcdefghijk"].filter((layer) => store.peek("p", layer)).join("");
-  for (const layer of "abc") await see(layer);
-  store.prefetch("p", [..."def"]);
-  for (const layer of "def") answer(layer);
-  store.prefetch("p", [..."ghij"]);
-  for (const layer of "ghij") answer(layer);
-  assert.equal(here(), "abcghi");
-  for (const layer of "ghi") await see(layer);
-  store.prefetch("p", [..."jkde"]);
-  for (const layer of "jkde") answer(layer);
+  const here = () => [..."abcdefghijkl"].filter((layer) => store.peek("p", layer)).join("");
+  const fetch = (/** @type {string} */ list) => {
+    store.prefetch("p", [...list]);
+    for (const layer of list) if (layers().at(-1) === layer) answer(layer);
+  };
+  for (const layer of "abcd") await see(layer);
+  fetch("ef");
+  fetch("gh");
+  assert.equal(here(), "abcdgh");
+  for (const layer of "gh") await see(layer);
+  fetch("ijkl");
   assert.equal(here(), "dghijk");
-  assert.equal(layers().at(-1), "e");
+  assert.equal(layers().at(-1), "l");
+});
+
+test("where there is no more room the first of a new list takes the place of the last", async () => {
+  const { store, layers, answer } = setUp({ limit: 4 * 18 });
+  const reader = store.reader();
+  for (const layer of "ab") {
+    const read = reader.read("p", layer);
+    answer(layer);
+    await read;
+  }
+  store.prefetch("p", ["c", "d"]);
+  for (const layer of "cd") answer(layer);
+  // The pointer is on another layer now.
+  store.prefetch("p", ["x", "c", "d"]);
+  answer("x");
+  const here = () => [..."abcdx"].filter((layer) => store.peek("p", layer)).join("");
+  assert.equal(here(), "abdx");
+  assert.equal(layers().at(-1), "x", "nothing is fetched again for which there is no room");
+});
+
+test("a read pushes out what was read long ago before what comes next", async () => {
+  const { store, answer } = setUp({ limit: 3 * 18 });
+  const reader = store.reader();
+  const see = async (/** @type {string} */ layer) => {
+    const read = reader.read("p", layer);
+    answer(layer);
+    await read;
+  };
+  for (const layer of "ab") await see(layer);
+  store.prefetch("p", ["c"]);
+  answer("c");
+  await see("d");
+  const here = [..."abcd"].filter((layer) => store.peek("p", layer)).join("");
+  assert.equal(here, "bcd");
 });
 
 test("a new list takes the old one's place", () => {
