@@ -168,7 +168,7 @@ def measure(model: keras.Model, side: int, runs: int, batch: int = 1) -> tuple[T
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     notes = [
         "In the last process: equal to `keras.Model.predict` bit for bit: "
-        f"{equal} of {len(pairs)} layers; the others within {apart:.0e} of the layer's largest value.",
+        f"{equal} of {len(pairs)} layers; the others within {apart:.0e} of the largest value.",
         f"Its peak memory: {peak:.0f} MiB.",
     ]
     return times, notes
