@@ -221,7 +221,9 @@ def main() -> int:
             name, its_times, notes = fresh.submit(run, arguments.model, side, runs, batch).result()
         times.add_all(its_times)
     size = f"{side} × {side} pixels" + (f", {batch} photos at once" if batch > 1 else "")
-    many = f"medians of {runs} runs" + (f" in each of {processes} processes" * (processes > 1))
+    many = f"medians of {runs} runs" + (
+        f" in each of {processes} processes" if processes > 1 else ""
+    )
     print(f"{name}, {size}, {many}.", *notes)
     print(setting("torch", "transformers"), end="\n\n")
     usual_size = side * batch <= 224 and arguments.model not in MODELS

@@ -256,7 +256,7 @@ class ActivationCache:
         Raises:
             ValueError: If it has none that could be read.
         """
-        return self._classes.classifier()
+        return self._classes.classifier
 
     @property
     def _classes(self) -> Classes:

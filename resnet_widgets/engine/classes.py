@@ -63,6 +63,7 @@ class Classes:
         """Name of a class: `"class 7"` where it has none."""
         return self.labels[index] if self.labels else f"class {index}"
 
+    @property
     def classifier(self) -> Head:
         """How to read the logits; raises a `ValueError` if there are none."""
         if self._head is None:
@@ -90,7 +91,7 @@ class Classes:
             raise ValueError(
                 f"`scores` takes one image at a time. Received: a batch of {len(logits)} images"
             )
-        probabilities = self.classifier().probabilities(logits)
+        probabilities = self.classifier.probabilities(logits)
         chosen = range(len(logits)) if top is None else _descending(logits)[:top]
         return [
             ClassScore(self.label(i), int(i), float(probabilities[i]), float(logits[i]))
@@ -103,7 +104,7 @@ class Classes:
         Raises:
             ValueError: If there is no such layer, or no class depends on it.
         """
-        path, source = self._graph.find(layer).path, self.classifier().source
+        path, source = self._graph.find(layer).path, self.classifier.source
         way = set(self._graph.before(source))
         paths = tuple(p for p in self._graph.after([path]) if p in way)
         if not paths and path != source:

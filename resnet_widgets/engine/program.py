@@ -236,11 +236,9 @@ class Program:
         """`run`, which calls `paths`, for any batch of such arguments and masks of any size."""
         if not can_trace(self._graph, paths):
             return run
-        signature = [
-            *tf.nest.map_structure(
-                lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype), arguments
-            )
-        ]
+        signature = list(
+            tf.nest.map_structure(lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype), arguments)
+        )
         if masks is not None:
             signature.append([tf.TensorSpec((None,) * m.shape.rank, m.dtype) for m in masks])
         # A concrete function is never traced again, and called with less ado.
