@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from explorer_page import ExplorerPage, drag
 from pictures import TOLERANCE, differ_by, pixels_of, viridis
+from playwright.sync_api import expect
 
 FIRST_LOOK = Path(__file__).parents[2] / "notebooks" / "01_first_look.ipynb"
 
@@ -158,11 +159,9 @@ def test_why(open_notebook):
         ".scores(None)[explorer.cache.scores(explorer.image, 1)[0].index].probability"
     )
     assert after != before
-    page.wait_for_function("() => document.querySelectorAll('.rw-why-then:not([hidden])').length")
-    muted = [row.split() for row in scores.all_inner_texts()]
-    assert [f"{round(100 * p)}" for p in (before, after)] == [
-        word for word in next(row for row in muted if row[0] == "cat") if word.isdigit()
-    ]
+    cat = scores.filter(has=page.get_by_role("rowheader", name="cat", exact=True))
+    now, then = (f"{100 * probability:.0f} %" for probability in (after, before))
+    expect(cat.locator("td").nth(1)).to_have_text(f"{then} → {now}")
     explorer.wait_until_shown("conv5_block3_out", channel)
     page.wait_for_function(
         """() => {
