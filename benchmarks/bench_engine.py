@@ -167,9 +167,9 @@ def measure(model: keras.Model, side: int, runs: int, batch: int = 1) -> tuple[T
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     notes = [
-        "In the last process: equal to `keras.Model.predict` bit for bit: "
+        "Equal to `keras.Model.predict` bit for bit: "
         f"{equal} of {len(pairs)} layers; the others within {apart:.0e} of the largest value.",
-        f"Its peak memory: {peak:.0f} MiB.",
+        f"Peak memory: {peak:.0f} MiB.",
     ]
     return times, notes
 
@@ -222,7 +222,9 @@ def main() -> int:
         times.add_all(its_times)
     size = f"{side} × {side} pixels" + (f", {batch} photos at once" if batch > 1 else "")
     many = f"medians of {runs} runs" + (
-        f" in each of {processes} processes" if processes > 1 else ""
+        f" in each of {processes} processes; what is not timed is of the last"
+        if processes > 1
+        else ""
     )
     print(f"{name}, {size}, {many}.", *notes)
     print(setting("torch", "transformers"), end="\n\n")

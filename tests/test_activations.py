@@ -540,7 +540,7 @@ def test_default_limit_follows_what_the_process_may_use(monkeypatch):
     monkeypatch.setenv("MEM_LIMIT", str(1000 * 2**20))
     assert default_max_bytes(0) == default_max_bytes(2**40) == 150 * 2**20
     monkeypatch.setenv("MEM_LIMIT", str(2**50))
-    assert default_max_bytes(2**20) == min(192 * 2**20, default_max_bytes(2**40))
+    assert default_max_bytes(2**20) == min(160 * 2**20, default_max_bytes(2**40))
 
 
 def test_default_limit_has_room_for_what_lasts_of_a_large_photo(monkeypatch):

@@ -64,7 +64,7 @@ class ActivationCache:
 
     Args:
         model: A `keras.Model`, or what `load_model` takes.
-        max_bytes: Limit for cached bytes. Defaults to 192 MiB, or twice the outputs of all pieces
+        max_bytes: Limit for cached bytes. Defaults to 160 MiB, or twice the outputs of all pieces
             for one photo where that is more, but never to more than 15 % of the memory this process
             may use.
         preprocess: Function from float32 pixels `(batch, height, width, 3)`, 0 … 255, to what the

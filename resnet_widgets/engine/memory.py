@@ -62,10 +62,10 @@ def collecting_later() -> Iterator[None]:
 def default_max_bytes(lasting: int) -> int:
     """Most bytes a cache holds unless told otherwise.
 
-    Enough to look around in a photo: 192 MiB, or twice the bytes `lasting` from which all of it can
+    Enough to look around in a photo: 160 MiB, or twice the bytes `lasting` from which all of it can
     be made again, if that is more; but at most 15 % of the memory this process may use.
     """
-    return min(max(192 * MIB, 2 * lasting), int(0.15 * _memory_limit()))
+    return min(max(160 * MIB, 2 * lasting), int(0.15 * _memory_limit()))
 
 
 def _memory_limit() -> int:

@@ -16,6 +16,11 @@ explorer
 """
 
 
+def channel_of(page: ExplorerPage) -> int:
+    """The channel that the slider says."""
+    return int((page.slider.get_attribute("aria-valuetext") or "").split()[1])
+
+
 @pytest.mark.parametrize("fault", ["restart", "killed"])
 def test_a_kernel_that_is_gone_leaves_what_was_shown_and_a_new_run_brings_it_back(
     open_notebook, fault
@@ -70,11 +75,12 @@ def test_a_page_that_was_cut_off_comes_back_to_what_it_showed(open_notebook):
     explorer.slider.focus()
     for key in ("Home", "ArrowRight", "ArrowRight", "ArrowRight"):
         explorer.page.keyboard.press(key)
-    chosen = explorer.shown
+    chosen = (explorer.shown[0], channel_of(explorer))
+    explorer.wait_until_shown(*chosen)
+    notebook.wait_for_value("[explorer.layer, explorer.channel]", list(chosen))
     columns = notebook.evaluate("explorer.stages.channels")
     assert chosen[1] and any(columns), "zeros are what everything would fall back to"
     asked = "[explorer.layer, explorer.channel, explorer.stages.channels]"
-    notebook.wait_for_value(asked, [*chosen, columns])
     stages = explorer.root.locator(".rw-stages canvas[data-shown]")
     stages.nth(3).wait_for()
     side_by_side = [stage.get_attribute("data-shown") for stage in stages.all()]
@@ -82,11 +88,6 @@ def test_a_page_that_was_cut_off_comes_back_to_what_it_showed(open_notebook):
     assert notebook.evaluate(asked) == [*chosen, columns]
     assert explorer.shown == chosen
     assert [stage.get_attribute("data-shown") for stage in stages.all()] == side_by_side
-
-
-def channel_of(page: ExplorerPage) -> int:
-    """The channel that the slider says."""
-    return int((page.slider.get_attribute("aria-valuetext") or "").split()[1])
 
 
 def test_two_tabs_show_one_explorer(open_notebook):
