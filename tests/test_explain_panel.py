@@ -118,6 +118,8 @@ def test_classes_follow_an_edit_before_its_maps_are_made(page):
         page.ask("scores")
         data = page.wait("answer", 1)[0]["data"]
         assert data["names"] == [edit.name]
+        # Which name is of which edit, the page has from nowhere else.
+        assert data["edits"] == [edit.to_dict()]
         assert any(row["before"] != row["after"] for row in data["rows"])
     finally:
         hold.set()

@@ -12,7 +12,8 @@ import {
   rankedRows,
   runButton,
 } from "./explain_parts.js";
-import { element, formatNumber, refill, setTrait } from "./shared.js";
+import { refill } from "./refill.js";
+import { change, element, formatNumber, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
@@ -100,7 +101,7 @@ export function camSection(panel) {
   let cam = null;
   /** @type {Float32Array} */
   let sums = new Float32Array();
-  /** @type {ReturnType<typeof tickRow>[]} */
+  /** @type {{ channel: number, pick: HTMLElement, mark: () => void, node: HTMLElement }[]} */
   let shown = [];
   /** What the newest question is about. */
   let asked = "";
@@ -109,7 +110,7 @@ export function camSection(panel) {
   function clear() {
     cam = null;
     sum.hidden = head.hidden = true;
-    list.replaceChildren();
+    refill(list, []);
     shown = [];
     title.textContent = countText.textContent = "";
     picture.show(null);
@@ -138,17 +139,26 @@ export function camSection(panel) {
       value: isByWeight ? alpha : share,
       title: `α = ${formatNumber(alpha)}, adds ${formatNumber(share)} to the mean of the map`,
     }));
-    const chosen = ranked.findIndex(
-      ([channel]) => channel === model.get("channel") && cam.layer === model.get("layer"),
-    );
-    shown = rankedRows(rows, chosen, (index) => {
+    const picks = rankedRows(rows, (index) => {
       setTrait(model, "channel", ranked[index][0]);
-      showList();
-    }).map((row, index) => tickRow(panel, cam.layer, ranked[index][0], row));
+      markHere();
+    });
+    shown = picks.map((pick, index) => {
+      const [channel] = ranked[index];
+      return { ...tickRow(panel, cam.layer, channel, pick), channel, pick };
+    });
     refill(
       list,
       shown.map(({ node }) => node),
     );
+    markHere();
+  }
+
+  function markHere() {
+    for (const { channel, pick } of shown) {
+      const isHere = channel === model.get("channel") && cam.layer === model.get("layer");
+      change(pick, { "aria-pressed": String(isHere) });
+    }
   }
 
   function showChosen() {
@@ -205,7 +215,7 @@ export function camSection(panel) {
   async function refresh() {
     const now = method.value + aboutOf(model, "layer", "target");
     if (now === asked) {
-      showList();
+      markHere();
       return;
     }
     asked = now;

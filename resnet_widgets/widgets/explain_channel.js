@@ -1,7 +1,9 @@
 // One site, three tensors; and how a channel is made from those before it.
 
-import { floatsOf, largestOf, lesson, oneAtATime, rankedRows, tile } from "./explain_parts.js";
-import { element, formatNumber, formatShare, refill, setTrait } from "./shared.js";
+import { floatsOf, largestOf, lesson, rankedRows, tile } from "./explain_parts.js";
+import { oneAtATime } from "./explain_questions.js";
+import { refill } from "./refill.js";
+import { element, formatNumber, formatShare, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
@@ -113,7 +115,7 @@ export function channelSection(panel) {
     );
     refill(
       list,
-      rankedRows(rows, -1, (index) => {
+      rankedRows(rows, (index) => {
         setTrait(model, "layer", data.source);
         setTrait(model, "channel", data.rows[index][0]);
       }),
@@ -133,7 +135,7 @@ export function channelSection(panel) {
       note.hidden = false;
       note.textContent = /** @type {Error} */ (error).message;
       clear();
-      toggles.replaceChildren();
+      refill(toggles, []);
     }
   }
 

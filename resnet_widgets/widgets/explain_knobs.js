@@ -1,10 +1,19 @@
 // Prediction and knobs: what the network says, before and after its activations were changed.
 
 import { channelsField, countOfChannels } from "./explain_channels.js";
-import { areScaledByOthers, factorOf, isSame, toggled, withScale } from "./explain_edits.js";
-import { formatChance, formatLogit, lesson, oneAtATime } from "./explain_parts.js";
+import {
+  areSame,
+  areScaledByOthers,
+  factorOf,
+  isSame,
+  toggled,
+  withScale,
+} from "./explain_edits.js";
+import { aboutOf, formatChance, formatLogit, lesson } from "./explain_parts.js";
+import { oneAtATime } from "./explain_questions.js";
 import { ranking } from "./explain_rank.js";
-import { change, element, onChange, refill, setTrait, throttle } from "./shared.js";
+import { focusedIn, refill } from "./refill.js";
+import { change, element, onChange, setTrait, throttle } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
@@ -52,7 +61,7 @@ const formatFactor = (/** @type {number} */ factor) =>
 
 /** @param {Panel} panel */
 export function knobsSection(panel) {
-  const { model, chosen, signal } = panel;
+  const { model, host, chosen, signal } = panel;
   const where = element("b");
   const besides = element("span", { class: "rw-soft" });
   const channels = channelsField(panel);
@@ -208,16 +217,16 @@ export function knobsSection(panel) {
     ranked.arrange();
   }
 
-  /** @param {string[]} names @param {any[]} named the edits that have these names */
-  function showEdits(names, named) {
-    const hadFocus = list.contains(document.activeElement);
+  /** Their names and they are the kernel's: the page may have others by now. */
+  function showEdits(/** @type {{ names: string[], edits: any[] }} */ { names, edits: named }) {
+    const hadFocus = list.contains(focusedIn(list));
     const before = list.childElementCount;
     refill(
       list,
       names.map((name, index) => {
         const undo = element("button", { type: "button", text: "×", "aria-label": `Undo ${name}` });
         // By what it does, not by its place: a second click comes before the list is drawn again.
-        const edit = named[index] ?? {};
+        const edit = named[index];
         undo.addEventListener("click", () =>
           setTrait(
             model,
@@ -248,6 +257,7 @@ export function knobsSection(panel) {
           type: "button",
           class: "rw-pill",
           text,
+          "data-key": row.index,
           title: "Explain this class",
           "aria-pressed": String(row.index === target),
           "aria-label": `${text} ${row.label}`,
@@ -279,14 +289,30 @@ export function knobsSection(panel) {
   onChange(model, ["photo", "target", "layer", "channel", "region", "edits"], arrange, signal);
   chosen.onChange(arrange);
   arrange();
+  /** What the answer on show is about; "" while there is none that can be relied on. */
+  let answered = "";
   // A scale that is dragged takes more steps than the kernel can answer for.
   const askScores = oneAtATime(async () => {
-    const named = edits();
+    const about = aboutOf(model, "target");
+    if (about === answered) return;
+    answered = "";
+    const made = edits();
     const answer = await panel.ask("scores", { target: model.get("target") });
     if (!answer) return;
     showScores(answer.data);
-    showEdits(answer.data.names, named);
+    showEdits(answer.data);
+    if (areSame(made, answer.data.edits)) answered = about;
   });
+  // Of new weights all frames are forgotten; the classes are others too.
+  const forget = (/** @type {string | null} */ photo) => {
+    if (photo !== null) return;
+    answered = "";
+    panel.refresh();
+  };
+  host.getWidget(model.get("store")).then(
+    (/** @type {any} */ { exports }) => exports.onForget(forget, signal),
+    () => {},
+  );
   return {
     node,
     refresh() {

@@ -4,13 +4,13 @@ import { camSection } from "./explain_cam.js";
 import { channelSection } from "./explain_channel.js";
 import { chosenChannels } from "./explain_channels.js";
 import { dreamSection } from "./explain_dream.js";
-import { areSame } from "./explain_edits.js";
 import { knobsSection } from "./explain_knobs.js";
 import { photoOf } from "./explain_parts.js";
 import { pixelsSection } from "./explain_pixels.js";
+import { questions } from "./explain_questions.js";
 import { readingSection } from "./explain_reading.js";
 import { residualSection } from "./explain_residual.js";
-import { handWins, saveNow } from "./saving.js";
+import { handWins } from "./saving.js";
 import { becomeRoot, element, errorLine, onChange, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
@@ -25,67 +25,6 @@ const SECTIONS = [
   ["reading", "Reading early", readingSection],
   ["dream", "Dream", dreamSection],
 ];
-
-/** How often a question is asked before an answer for other edits is taken as it is. */
-const TRIES = 3;
-
-/**
- * Questions to the kernel; of each kind only the newest is answered.
- * @param {any} model
- * @param {AbortSignal} signal
- * @returns {Pick<Panel, "ask" | "cancel">}
- */
-export function questions(model, signal) {
-  /**
-   * @type {Map<string, { id: number, edits: any[], tries: number, send: () => void,
-   *   resolve: Function, reject: Function, onProgress?: Function }>}
-   */
-  const open = new Map();
-  // Another page, or this one before a reload, may have questions open at the same kernel.
-  let last = Math.floor(Math.random() * 2 ** 40);
-  /**
-   * While a notebook waits for the kernel to take one change it holds the next one back, so a
-   * question can be answered for older edits. Where there are others by now it is not asked again.
-   * @param {{ edits: any[] }} question @param {any[]} [answered] the edits that the answer is for
-   */
-  function isOvertaken(question, answered) {
-    const edits = model.get("edits");
-    return answered && areSame(edits, question.edits) && !areSame(edits, answered);
-  }
-  function receive(/** @type {any} */ message, /** @type {DataView[]} */ buffers) {
-    const question = open.get(message.what);
-    if (!question || question.id !== message.id) return;
-    if (message.kind === "progress") {
-      question.onProgress?.({ share: message.share, text: message.text, buffers });
-      return;
-    }
-    const isAnswer = message.kind === "answer";
-    if (isAnswer && question.tries < TRIES && isOvertaken(question, message.data.edits)) {
-      question.tries += 1;
-      question.send();
-      return;
-    }
-    open.delete(message.what);
-    if (isAnswer) question.resolve({ data: message.data, buffers });
-    else question.reject(new Error(message.message));
-  }
-  model.on("msg:custom", receive);
-  signal.addEventListener("abort", () => model.off("msg:custom", receive));
-  return {
-    ask(what, options = {}, onProgress) {
-      open.get(what)?.resolve(null);
-      return new Promise((resolve, reject) => {
-        const id = ++last;
-        const send = () => model.send({ kind: "ask", id, what, options });
-        const about = { edits: model.get("edits"), tries: 1, send };
-        open.set(what, { id, ...about, resolve, reject, onProgress });
-        saveNow();
-        send();
-      });
-    },
-    cancel: (what) => model.send({ kind: "cancel", what }),
-  };
-}
 
 /** @param {{ model: any, el: HTMLElement, signal: AbortSignal, host: any }} context */
 async function renderPanel({ model, el, signal, host }) {

@@ -31,28 +31,6 @@ export function aboutOf(model, ...names) {
   return JSON.stringify([photoOf(model), ...["edits", ...names].map((name) => model.get(name))]);
 }
 
-/**
- * Runs `task`, never twice at once: while it runs, the last of all calls waits until it has ended.
- * @param {() => Promise<void>} task
- */
-export function oneAtATime(task) {
-  let isRunning = false;
-  let again = false;
-  return async () => {
-    again = true;
-    if (isRunning) return;
-    isRunning = true;
-    try {
-      while (again) {
-        again = false;
-        await task();
-      }
-    } finally {
-      isRunning = false;
-    }
-  };
-}
-
 /** The key of the photo itself, without that of edits. */
 export const photoOf = (/** @type {any} */ model) => model.get("photo").split(" ")[0];
 
@@ -222,10 +200,9 @@ export function evenly(values) {
 /**
  * Rows with a bar each, to click on.
  * @param {{ name: string, value: number, aside?: string, picture?: Node, title?: string }[]} rows
- * @param {number} chosen index of the row that is marked, or -1
  * @param {(index: number) => void} pick
  */
-export function rankedRows(rows, chosen, pick) {
+export function rankedRows(rows, pick) {
   const most = rows.reduce((top, row) => Math.max(top, Math.abs(row.value)), 0) || 1;
   const format = evenly(rows.map((row) => row.value));
   return rows.map((row, index) => {
@@ -237,7 +214,8 @@ export function rankedRows(rows, chosen, pick) {
       {
         type: "button",
         class: "rw-row rw-why-row",
-        "aria-pressed": String(index === chosen),
+        "aria-pressed": "false",
+        "data-key": row.name,
         title: row.title,
       },
       element(

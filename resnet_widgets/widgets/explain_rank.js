@@ -3,7 +3,8 @@
 import { tickRow } from "./explain_channels.js";
 import { areSame, factorOf, isSame, toggled } from "./explain_edits.js";
 import { photoOf, rankedRows, runButton } from "./explain_parts.js";
-import { change, element, refill, setTrait } from "./shared.js";
+import { refill } from "./refill.js";
+import { change, element, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 
@@ -51,7 +52,7 @@ export function ranking(panel) {
       name: `ch ${channel}`,
       value,
     }));
-    const picks = rankedRows(named, -1, (index) => {
+    const picks = rankedRows(named, (index) => {
       setTrait(model, "layer", layer);
       setTrait(model, "channel", rows[index][0]);
     });
@@ -76,7 +77,7 @@ export function ranking(panel) {
     if (rankedAbout && rankedAbout !== aboutRank()) {
       if (rank.isRunning()) panel.cancel("rank");
       [rankedAbout, ranked] = ["", null];
-      list.replaceChildren();
+      refill(list, []);
       rank.set(false);
       said = "";
     }

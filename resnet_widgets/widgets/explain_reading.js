@@ -1,7 +1,8 @@
 // Reading early: which labelled photos each block takes the photo to be nearest to.
 
 import { aboutOf, lesson, runButton, shortBlock } from "./explain_parts.js";
-import { element, formatShort, refill, setTrait, svgElement } from "./shared.js";
+import { refill } from "./refill.js";
+import { element, formatShort, setTrait, svgElement } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 

@@ -1,7 +1,8 @@
 // What residual means: shortcut + branch = sum → ReLU, and what each brings, in all blocks.
 
 import { colourKey, lesson, runButton, shortBlock } from "./explain_parts.js";
-import { element, formatShare, formatShort, onChange, refill, setTrait } from "./shared.js";
+import { refill } from "./refill.js";
+import { element, formatShare, formatShort, onChange, setTrait } from "./shared.js";
 
 /** @typedef {import("./explain_parts.js").Panel} Panel */
 

@@ -57,22 +57,6 @@ export function svgElement(tag, attributes) {
 }
 
 /**
- * Gives a node other children. If a button or box of it had the focus, the one in its place gets it.
- * @param {HTMLElement} node
- * @param {(Node | string)[]} children
- */
-export function refill(node, children) {
-  const buttons = () => [
-    .../** @type {NodeListOf<HTMLElement>} */ (node.querySelectorAll("button, input")),
-  ];
-  const focused = buttons().indexOf(/** @type {any} */ (document.activeElement));
-  node.replaceChildren(...children);
-  if (focused < 0) return;
-  const now = buttons();
-  now[Math.min(focused, now.length - 1)]?.focus({ preventScroll: true });
-}
-
-/**
  * Makes `el` the root of a widget: our CSS applies, and no key pressed inside reaches the notebook,
  * where `x` would cut the cell. Inside another of our widgets keys go on to that one.
  * @param {HTMLElement} el

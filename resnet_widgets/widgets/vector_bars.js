@@ -2,7 +2,8 @@
 
 import { barChart } from "./bars.js";
 import { sortedChannels } from "./orders.js";
-import { element, formatNumber, onChange, refill, setTrait } from "./shared.js";
+import { refill } from "./refill.js";
+import { element, formatNumber, onChange, setTrait } from "./shared.js";
 
 const ROWS = 10;
 
@@ -44,7 +45,12 @@ export function vectorBars(model, signal) {
         bar.style.width = `${Number.isFinite(share) ? share : 0}%`;
         const row = element(
           "button",
-          { type: "button", class: "rw-row", "aria-pressed": String(channel === chosen) },
+          {
+            type: "button",
+            class: "rw-row",
+            "data-key": channel,
+            "aria-pressed": String(channel === chosen),
+          },
           element("span", { class: "rw-row-name", text: labels[channel] || `ch ${channel}` }),
           element("span", {}, bar),
           element("span", { text: formatNumber(values[channel]) }),

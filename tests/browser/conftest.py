@@ -16,9 +16,12 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 import resnet_widgets.widgets
 from resnet_widgets.frame import Frame
+from resnet_widgets.widgets import ActivationMap, ExplainPanel
 
 _WIDGETS = Path(resnet_widgets.widgets.__file__).parent
 _STUB = Path(__file__).with_name("stub.js")
+# What a panel shows.
+LAYER = "conv5_block3_out"
 _PAGE = b"""<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="/widgets.css">
 <body style="margin: 20px"><div id="place"></div>"""
 
@@ -141,6 +144,30 @@ def show(context: BrowserContext, site: str) -> Iterator[Callable[..., Page]]:
     for page in pages:
         page.close()
     assert problems == []
+
+
+@pytest.fixture
+def show_panel(show: Callable[..., Page]) -> Callable[..., Page]:
+    """Opens a page that shows the panel that asks why, of a photo `cat`."""
+
+    def show_it(width: int = 760, **state: Any) -> Page:
+        maps = {f"m{i}": ("activation_map.js", ActivationMap, {"values": False}) for i in range(4)}
+        state = {"photo": "cat", "layer": LAYER, "channel": 7, "opened": True, **state}
+        references = [f"anywidget:m{i}" for i in range(4)]
+        frames = {f"cat|{name}": np.eye(4, dtype=np.float32)[..., None] for name in "abcd"}
+        frames[f"cat|{LAYER}"] = np.ones((1, 1, 512), np.float32)
+        frames["cat|wide"] = np.ones((1, 1, 2048), np.float32)
+        return show(
+            "explain_panel.js",
+            ExplainPanel,
+            frames,
+            width=width,
+            others=maps,
+            maps=references,
+            **state,
+        )
+
+    return show_it
 
 
 def _state(widget: type, state: dict[str, Any]) -> dict[str, Any]:

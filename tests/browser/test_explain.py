@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from resnet_widgets.widgets import ActivationMap, ExplainPanel
-
+from .conftest import LAYER
 from .painted import next_frame, pixels
 from .test_accessibility import AXE, audit
 
-LAYER = "conv5_block3_out"
 SCORES = {
     "rows": [
         {"index": 3, "label": "<b>cat</b>", "before": [0.5, 2.0], "after": [0.5, 2.0]},
@@ -41,28 +39,6 @@ RANKED = {
 }
 
 
-@pytest.fixture
-def show_panel(show):
-    def show_it(width=760, **state):
-        maps = {f"m{i}": ("activation_map.js", ActivationMap, {"values": False}) for i in range(4)}
-        state = {"photo": "cat", "layer": LAYER, "channel": 7, "opened": True, **state}
-        references = [f"anywidget:m{i}" for i in range(4)]
-        frames = {f"cat|{name}": np.eye(4, dtype=np.float32)[..., None] for name in "abcd"}
-        frames[f"cat|{LAYER}"] = np.ones((1, 1, 512), np.float32)
-        frames["cat|wide"] = np.ones((1, 1, 2048), np.float32)
-        return show(
-            "explain_panel.js",
-            ExplainPanel,
-            frames,
-            width=width,
-            others=maps,
-            maps=references,
-            **state,
-        )
-
-    return show_it
-
-
 def asked(page, what):
     """The newest question of a kind, once there is one."""
     page.wait_for_function(
@@ -73,7 +49,9 @@ def asked(page, what):
 
 
 def answer(page, what, data, *buffers, kind="answer", **more):
-    """The kernel answers the newest question of a kind."""
+    """The kernel answers the newest question of a kind, as a rule for the edits that there are."""
+    if kind == "answer":
+        data = {"edits": trait(page, "edits"), **data}
     message = {**asked(page, what), "kind": kind, "data": data, **more}
     texts = [base64.b64encode(np.asarray(b).tobytes()).decode() for b in buffers]
     page.evaluate(

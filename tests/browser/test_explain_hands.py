@@ -1,0 +1,111 @@
+"""The panel that asks why, under hands that are quicker or slower than its answers."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from .conftest import LAYER
+from .painted import next_frame
+from .test_explain import EDITED, SCORES, answer, show_cam, trait, update
+
+MUTED = [{"kind": "mute", "layer": LAYER, "channels": [7]}]
+
+
+def count_of(what):
+    return f"stub.models.shown.sent.filter((m) => m.kind === 'ask' && m.what === '{what}').length"
+
+
+@pytest.mark.parametrize("by", ["pointer", "Space"])
+def test_a_press_during_which_the_answer_comes_is_a_click(show_panel, by):
+    page = show_panel()
+    answer(page, "scores", SCORES)
+    pin = page.get_by_role("button", name="pin dog")
+    update(page, edits=MUTED)
+    page.wait_for_function(f"{count_of('scores')} === 2")
+    if by == "pointer":
+        pin.hover()
+        page.mouse.down()
+    else:
+        pin.focus()
+        page.keyboard.down(by)
+    answer(page, "scores", {**EDITED, "names": ["older"]})
+    answer(page, "scores", EDITED)
+    next_frame(page)
+    page.mouse.up() if by == "pointer" else page.keyboard.up(by)
+    assert trait(page, "target") == 5
+    # What came meanwhile is shown then.
+    expect(page.locator(".rw-why-scores tbody th")).to_have_text(["dog", "<b>cat</b>"])
+
+
+def test_the_focus_stays_with_its_class_and_its_channel(show_panel):
+    page = show_panel()
+    answer(page, "scores", SCORES)
+    page.get_by_role("button", name="pin dog").focus()
+    update(page, edits=MUTED)
+    page.wait_for_function(f"{count_of('scores')} === 2")
+    answer(page, "scores", EDITED)
+    expect(page.locator(".rw-why-scores tbody th").first).to_have_text("dog")
+    expect(page.get_by_role("button", name="pin dog")).to_be_focused()
+    page.keyboard.press("Enter")
+    assert trait(page, "target") == 5
+    update(page, section="cam")
+    show_cam(page)
+    row = page.locator(".rw-why-list .rw-row", has_text="ch 2")
+    row.evaluate("(row) => row.focus()")
+    page.get_by_label("Channels ranked by").evaluate(
+        "(by) => { by.value = 'weight'; by.dispatchEvent(new Event('change')); }"
+    )
+    expect(page.locator(".rw-why-list .rw-row").nth(1)).to_contain_text("ch 2")
+    expect(row).to_be_focused()
+
+
+def test_another_channel_changes_no_answer_and_no_row(show_panel):
+    page = show_panel()
+    answer(page, "scores", SCORES)
+    pin = page.get_by_role("button", name="pin dog").element_handle()
+    update(page, channel=8, layer="a")
+    next_frame(page)
+    assert page.evaluate(count_of("scores")) == 1
+    assert pin.evaluate("(pin) => pin.isConnected")
+    # New weights, of which all frames are forgotten, say something else.
+    page.evaluate("() => stub.models.store.receive({kind: 'forget', photo: null}, [])")
+    page.wait_for_function(f"{count_of('scores')} === 2")
+    answer(page, "scores", EDITED)
+    # An answer that is for other edits in the end is not the last word.
+    update(page, edits=MUTED)
+    for times in (3, 4, 5):
+        page.wait_for_function(f"{count_of('scores')} === {times}")
+        answer(page, "scores", {**EDITED, "edits": []})
+    update(page, photo="cat 1234")
+    page.wait_for_function(f"{count_of('scores')} === 6")
+    answer(page, "scores", {**EDITED, "edits": MUTED})
+    update(page, layer=LAYER, section="cam")
+    show_cam(page)
+    row = page.locator(".rw-why-list .rw-row").first
+    handle = row.element_handle()
+    expect(row).to_have_attribute("aria-pressed", "false")
+    update(page, channel=2)
+    expect(row).to_have_attribute("aria-pressed", "true")
+    assert handle.evaluate("(row) => row.isConnected")
+    assert page.evaluate(count_of("scores")) == 6
+
+
+def test_what_fails_or_is_lost_does_not_keep_the_newest_question_back(show_panel):
+    page = show_panel()
+    update(page, edits=MUTED)
+    next_frame(page)
+    answer(page, "scores", None, kind="trouble", message="out of memory")
+    page.wait_for_function(f"{count_of('scores')} === 2")
+    answer(page, "scores", EDITED)
+    expect(page.locator(".rw-why-edits li")).to_have_count(1)
+    expect(page.locator(".rw-why-trouble")).to_be_hidden()
+
+
+def test_an_undo_takes_the_edit_that_it_names(show_panel):
+    [seven, nine, three] = [{**MUTED[0], "channels": [channel]} for channel in (7, 9, 3)]
+    page = show_panel(edits=[nine])
+    update(page, edits=[nine, seven, three])
+    answer(page, "scores", {**EDITED, "edits": [seven]})
+    page.get_by_role("button", name=f"Undo mute channel 7 of {LAYER}").click()
+    assert trait(page, "edits") == [nine, three]
