@@ -151,9 +151,9 @@ def test_the_cells_that_look_at_a_pixel_are_framed_in_every_tile(show_sheet, zoo
     width, height = round(place["width"]), round(place["height"])
     # Between two black lines, the outer one along the edge.
     left, right, top, bottom = (
-        round(width * 0.25) + 1,
-        round(width * 0.5) - 2,
-        round(height * 0.5) + 1,
+        int(width * 0.25 + 0.5) + 1,
+        int(width * 0.5 + 0.5) - 2,
+        int(height * 0.5 + 0.5) + 1,
         height - 2,
     )
     white = (ink == 255).all(axis=-1)
@@ -467,3 +467,11 @@ class TestOrder:
         update(page, order="similarity")
         page.wait_for_function("() => stub.models.shown.get('reference') === 4")
         expect(page.get_by_role("gridcell")).to_have_attribute("aria-colindex", "1")
+
+
+def test_a_scrollbar_has_its_room_before_it_comes(show_sheet):
+    # With less room the tiles would be smaller, all of them fit, and the scrollbar go again, for ever.
+    page = show_sheet()
+    sheet = page.get_by_role("grid")
+    assert sheet.evaluate("(sheet) => sheet.scrollHeight <= sheet.clientHeight")
+    assert sheet.evaluate("(sheet) => sheet.offsetWidth - sheet.clientWidth") > 0
