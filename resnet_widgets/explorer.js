@@ -195,6 +195,8 @@ async function renderExplorer({ model, el, signal, host }) {
   onChange(model, ["layer", "photo"], moveOn, signal);
   layout.boxes.tree.addEventListener("pointerover", pointAt, { signal });
   layout.boxes.tree.addEventListener("pointerleave", () => clearTimeout(resting), { signal });
+  const retry = (/** @type {any} */ { detail }) => store.retry(model.get("photo"), detail);
+  layout.boxes.tree.addEventListener("rw-chosen", retry, { signal });
   // A photo and its own crop have one key, because the model sees the same, but two pictures.
   onChange(model, ["photo", "picture"], fetchPicture, signal);
 

@@ -11,8 +11,8 @@ const GIVE_UP = 60_000;
 const NO_ANSWER =
   "The kernel has not answered for a minute. If it is busy, the map will come when its cell has " +
   "ended; if it was restarted, run the cell of this widget again.";
-/** Wants given up of which a late answer is still taken. */
-const MOST_LATE = 32;
+/** Wants that have failed and are remembered. */
+const MOST_FAILED = 32;
 
 /**
  * @typedef {{ ids: Set<number>, photo: string, layer: string, timer: any }} Want
@@ -36,8 +36,9 @@ export function createStore({ ask, limit }) {
   const frames = new Map();
   /** @type {Map<string, Want>} */
   const wants = new Map();
-  /** @type {Map<string, Want>} */
-  const late = new Map();
+  /** Wants that ended without a frame, and the answers to them that are still taken.
+   * @type {Map<string, Set<number>>} */
+  const failed = new Map();
   /** @type {Set<Reader>} */
   const readers = new Set();
   /** @type {Set<(photo: string | null) => void>} */
@@ -66,9 +67,7 @@ export function createStore({ ask, limit }) {
     wait(entry, AGAIN, () => {
       send(key, entry);
       wait(entry, GIVE_UP - AGAIN, () => {
-        late.set(key, entry);
-        if (late.size > MOST_LATE) late.delete(/** @type {string} */ (late.keys().next().value));
-        finish(key, new Error(NO_ANSWER));
+        finish(key, new Error(NO_ANSWER), entry.ids);
       });
       // Whoever wants something else by now has waited long enough for this one.
       for (const reader of readers) {
@@ -167,10 +166,24 @@ export function createStore({ ask, limit }) {
     }
   }
 
-  /** One want has come to its end, with a frame or an error. */
-  function finish(/** @type {string} */ key, /** @type {Frame | Error} */ result) {
+  /** Views that were told there is no frame look again. @param {string | null} photo */
+  function tell(photo) {
+    for (const heard of [...forgetters]) heard(photo);
+  }
+
+  /**
+   * One want has come to its end.
+   * @param {string} key
+   * @param {Frame | Error} result
+   * @param {Set<number>} [late] its answers that may still come
+   */
+  function finish(key, result, late = new Set()) {
     clearTimeout(wants.get(key)?.timer);
     wants.delete(key);
+    if (result instanceof Error) failed.set(key, late);
+    if (failed.size > MOST_FAILED) {
+      failed.delete(/** @type {string} */ (failed.keys().next().value));
+    }
     const wasAhead = aheadAsked === key;
     if (wasAhead) aheadAsked = "";
     if (!(result instanceof Error)) frames.set(key, result);
@@ -275,7 +288,7 @@ export function createStore({ ask, limit }) {
     receive(message, buffers) {
       if (message.kind === "forget") this.forget(message.photo);
       const key = keyOf(message.photo, message.layer);
-      const isLate = late.get(key)?.ids.has(message.id) ?? false;
+      const isLate = failed.get(key)?.has(message.id) ?? false;
       if (!isLate && !wants.get(key)?.ids.has(message.id)) return;
       if (message.kind === "error") finish(key, new Error(message.message));
       if (message.kind === "frame") {
@@ -286,8 +299,17 @@ export function createStore({ ask, limit }) {
           finish(key, /** @type {Error} */ (error));
         }
       }
-      // Views that were told there is no answer look again.
-      if (isLate && late.delete(key)) for (const heard of [...forgetters]) heard(message.photo);
+      const failedAgain = message.kind === "error" && !isLate;
+      if (!failedAgain && failed.delete(key)) tell(message.photo);
+    },
+
+    /**
+     * Chosen anew, a frame that views could not have is asked for again.
+     * @param {string} photo
+     * @param {string} layer
+     */
+    retry(photo, layer) {
+      if (failed.delete(keyOf(photo, layer))) tell(photo);
     },
 
     /** @param {string | null} photo */
@@ -302,8 +324,8 @@ export function createStore({ ask, limit }) {
         wants.delete(key);
         want(of, layer);
       }
-      for (const key of [...late.keys()]) if (meant(key)) late.delete(key);
-      for (const heard of [...forgetters]) heard(photo);
+      for (const key of [...failed.keys()]) if (meant(key)) failed.delete(key);
+      tell(photo);
     },
   };
 }
@@ -322,11 +344,12 @@ export default {
       cells.receive(message, buffers);
       planes.receive(message, buffers);
     });
-    const { reader, prefetch, peek, onForget } = store;
+    const { reader, prefetch, peek, retry, onForget } = store;
     return {
       reader,
       prefetch,
       peek,
+      retry,
       onForget,
       /**
        * Exact numbers for one view; see `createCells`. Always null where the kernel has none.

@@ -106,7 +106,13 @@ function render({ model, el, signal, host }) {
     const looksAway = shows && !found && !(chosen && layers.includes(chosen));
     if (!open.has(node) || !looksAway) toggle(node);
     const output = layers.at(-1);
-    if (shows && open.has(node) && !found && output) setTrait(model, "selected", output.name);
+    if (shows && open.has(node) && !found && output) choose(output.name);
+  }
+
+  /** Selects a layer, and says so of the one that is selected too: it may have failed. */
+  function choose(/** @type {string} */ name) {
+    setTrait(model, "selected", name);
+    el.dispatchEvent(new CustomEvent("rw-chosen", { bubbles: true, detail: name }));
   }
 
   /** Draws everything anew. */
@@ -161,8 +167,8 @@ function render({ model, el, signal, host }) {
     // Before anything is changed: a page is laid out to give the focus away.
     rows.items.get(node)?.focus({ preventScroll: true });
     walkTo(node);
-    if (node.row && node !== selected()) setTrait(model, "selected", node.name);
-    else mark();
+    if (!node.row || node === selected()) mark();
+    if (node.row) choose(node.name);
   }
 
   /** Opens the way to the selected layer. */
@@ -228,7 +234,7 @@ function render({ model, el, signal, host }) {
       if (event.isComposing) return;
       const first = found ? found.hits[0] : rows.places().keys().next().value;
       if (event.key === "Escape" && field.value) clear();
-      else if (event.key === "Enter" && found && first) setTrait(model, "selected", first.name);
+      else if (event.key === "Enter" && found && first) choose(first.name);
       else if (event.key === "ArrowDown" && first) goTo(first);
       else return;
       event.preventDefault();

@@ -188,6 +188,29 @@ def test_a_layer_pointed_at_is_fetched_before_the_click(show_explorer):
     assert trait(page, "layer") == "conv2_block1_out"
 
 
+@pytest.mark.parametrize("by", ["click", "Enter"])
+def test_a_layer_that_failed_is_tried_again_when_it_is_chosen_again(show_explorer, by):
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    page.evaluate(
+        """() => {
+          const { store } = stub.models;
+          const { receive } = store;
+          store.receive = ({ shape, ...message }) => {
+            store.receive = receive;
+            receive({ ...message, kind: "error", message: "out of memory" }, []);
+          };
+          stub.models.tree.set("selected", "conv3_block1_out");
+        }"""
+    )
+    alert = page.locator(".rw-explorer-top").get_by_role("alert").filter(has_text="out of memory")
+    expect(alert).to_be_visible()
+    row = page.get_by_role("treeitem", name="conv3_block1_out")
+    row.click() if by == "click" else row.press(by)
+    wait_shown(page, "conv3_block1_out", 2)
+    expect(alert).to_be_hidden()
+
+
 def test_a_stage_name_selects_its_layer_each_time(show_explorer):
     page = show_explorer()
     name = page.locator(".rw-stage-name").first

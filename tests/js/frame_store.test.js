@@ -433,3 +433,28 @@ test("the first answer to a want that was asked twice is enough", async (context
   mock.timers.tick(100_000);
   assert.equal(asked.length, 2);
 });
+
+test("a frame that failed is asked for again when it is chosen anew, and shown if it comes by another way", async () => {
+  const { store, layers, answer, refuse } = setUp();
+  const view = new AbortController();
+  let told = 0;
+  store.onForget(() => told++, view.signal);
+  const reader = store.reader();
+  const read = reader.read("p", "a");
+  refuse("a", "no memory");
+  await assert.rejects(read, /no memory/);
+  assert.equal(told, 0, "or the views would ask for ever");
+  store.retry("p", "a");
+  store.retry("p", "other");
+  assert.equal(told, 1);
+  const again = reader.read("p", "a");
+  refuse("a", "no memory");
+  await assert.rejects(again, /no memory/);
+  assert.equal(told, 1);
+  store.prefetch("p", ["a"]);
+  answer("a");
+  assert.equal(told, 2);
+  assert.deepEqual(layers(), ["a", "a", "a"]);
+  store.retry("p", "a");
+  assert.equal(told, 2);
+});
