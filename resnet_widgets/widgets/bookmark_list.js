@@ -44,10 +44,11 @@ export function bookmarkOf(model, map, why, note) {
  * @param {any} options.model the explorer's
  * @param {any} options.map the model of its ActivationMap
  * @param {any} options.why the model of its ExplainPanel
+ * @param {any} options.host
  * @param {() => void} options.onReplay called when a bookmark was gone back to
  * @param {AbortSignal} options.signal
  */
-export function bookmarkList({ model, map, why, onReplay, signal }) {
+export function bookmarkList({ model, map, why, host, onReplay, signal }) {
   const input = element("input", {
     type: "text",
     class: "rw-bookmark-note",
@@ -137,8 +138,9 @@ export function bookmarkList({ model, map, why, onReplay, signal }) {
       if (name in entry.colours) setTrait(map, name, entry.colours[name]);
     }
     setTraits(model, { layer: entry.layer, channel: entry.channel, region: entry.region });
-    // Bookmarks of older files have no edits; the kernel knows those of a photo shown lately.
-    if (entry.edits?.length || !entry.digest.includes(" ")) {
+    // Bookmarks of older files have no edits; the kernel knows those of a photo shown lately. In a
+    // saved page all stays as it was computed.
+    if (!host.saved && (entry.edits?.length || !entry.digest.includes(" "))) {
       setTrait(why, "edits", entry.edits ?? []);
     }
     // Before the photos: the kernel looks at them with these edits.

@@ -62,7 +62,7 @@ export function explorerLayout({ model, el, signal, host, models, rowOf, inputSi
   );
   photoBox.classList.add("rw-photo-part");
   const facts = element("div", { class: "rw-explorer-facts" });
-  const predictions = predictionList(model, models.why, signal);
+  const predictions = predictionList({ model, why: models.why, host, signal });
   facts.append(predictions, boxes.values);
   const regionBox = regionList({ model, map: models.map, host, signal });
   const compareBox = compareView({
@@ -76,6 +76,7 @@ export function explorerLayout({ model, el, signal, host, models, rowOf, inputSi
     model,
     map: models.map,
     why: models.why,
+    host,
     onReplay: () => jumps.jump(0),
     signal,
   });

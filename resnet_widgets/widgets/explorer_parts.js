@@ -105,11 +105,19 @@ export function waitingCard(/** @type {any} */ model, /** @type {AbortSignal} */
   return node;
 }
 
-/** @param {any} model @param {any} why the model of its ExplainPanel @param {AbortSignal} signal */
-export function predictionList(model, why, signal) {
+/**
+ * @param {object} options
+ * @param {any} options.model the explorer's
+ * @param {any} options.why the model of its ExplainPanel
+ * @param {any} options.host
+ * @param {AbortSignal} options.signal
+ */
+export function predictionList({ model, why, host, signal }) {
   const list = element("ol", { class: "rw-predictions" });
   const count = element("span");
   const undo = element("button", { type: "button", class: "rw-quiet", text: "undo" });
+  // In a saved page nobody can compute what the network says without them.
+  undo.hidden = Boolean(host.saved);
   const edited = element("span", { class: "rw-predictions-edited", hidden: true }, count, undo);
   const node = titled(element("span", { text: "Prediction" }), edited, list);
   undo.addEventListener("click", () => setTrait(why, "edits", []), { signal });

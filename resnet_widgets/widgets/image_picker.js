@@ -214,13 +214,16 @@ function takeFiles(target, take, signal) {
     event.dataTransfer.dropEffect = "copy";
     target.classList.add("rw-drop");
   };
+  const unmark = () => target.classList.remove("rw-drop");
+  // On its way in: of two places, one in the other, the inner one takes it, and keeps it to itself.
+  for (const type of ["dragenter", "dragover", "drop"])
+    target.addEventListener(type, unmark, { signal, capture: true });
   on("dragenter", over);
   on("dragover", over);
   on("dragleave", (event) => {
-    if (!target.contains(event.relatedTarget)) target.classList.remove("rw-drop");
+    if (!target.contains(event.relatedTarget)) unmark();
   });
   const taken = (/** @type {Event} */ event, /** @type {DataTransfer | null} */ data) => {
-    target.classList.remove("rw-drop");
     const files = [...(data?.files ?? [])];
     if (files.length === 0) return;
     event.preventDefault();

@@ -344,6 +344,20 @@ def test_any_element_can_become_a_place_to_drop(picker):
     assert sent(page)[0][1] == [data]
 
 
+def test_of_two_places_to_drop_the_inner_one_is_marked_and_takes_it(picker):
+    page = picker()
+    page.evaluate("stub.exports.shown.dropTarget(document.body, new AbortController().signal)")
+    marked = "[...document.querySelectorAll('.rw-drop')].map((node) => node.className)"
+    page.evaluate(TRANSFER, ["dragover", [1], "#place"])
+    assert page.evaluate(marked) == ["rw-drop"]
+    page.evaluate(TRANSFER, ["dragover", [1], ".rw-picker button"])
+    assert page.evaluate(marked) == ["rw rw-picker rw-drop"]
+    data = list(encoded(picture(4, 4), "PNG"))
+    page.evaluate(TRANSFER, ["drop", data, ".rw-picker button"])
+    assert page.evaluate(marked) == []
+    assert len(sent(page)) == 1
+
+
 def test_samples_are_offered_and_sent_by_name(picker):
     page = picker(samples=["cat.jpg", "__proto__"])
     menu = page.get_by_role("combobox", name="Samples")

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 import resnet_widgets as rw
+from resnet_widgets.explain import Mute
 
 from .painted import colored, next_frame, pixels
 
@@ -64,7 +65,7 @@ def open_page(chromium, saved):
     """Opens the page with no network; whatever it would have fetched is a failure."""
     opened, wrong = [], []
 
-    def open_it(**options):
+    def open_it(saved=saved, **options):
         context = chromium.new_context(**options)
         context.set_offline(True)
         context.set_default_timeout(10_000)
@@ -243,6 +244,19 @@ def test_what_needs_the_kernel_says_so(open_page):
         }"""
     )
     expect(page.get_by_role("alert").first).to_contain_text("needs the notebook")
+
+
+def test_an_answer_with_edits_is_never_shown_as_one_without(open_page, cache, tmp_path):
+    explorer = rw.Explorer(PHOTO, cache=cache, layer="conv2_block1_out").wait()
+    explorer.add_bookmark("before")
+    explorer.edits = [Mute("conv1_relu", 1)]
+    page = open_page(explorer.wait().to_html(tmp_path / "page.html"))
+    explorer.close()
+    said = page.locator(".rw-predictions-edited")
+    expect(said).to_have_text(re.compile("with 1 edit"))
+    expect(page.get_by_role("button", name="undo")).to_be_hidden()
+    page.get_by_role("button", name="before").click()
+    expect(said).to_be_visible()
 
 
 def test_hostile_names_are_text(open_page):
