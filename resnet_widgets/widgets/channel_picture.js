@@ -12,7 +12,10 @@ import { change, element, formatShort, onChange, oncePerFrame, setTrait } from "
 import { channelNote } from "./value_panel.js";
 import { reductionNote, squareSpans, wholePlanes } from "./whole_planes.js";
 
-/** @typedef {import("./frame.js").Frame} Frame */
+/**
+ * @typedef {import("./frame.js").Frame & { title?: string, note?: string }} Frame `title` and `note`
+ *   of one that is no activation: what it is, and what should be known of it
+ */
 
 /**
  * @param {any} model an ActivationMap's
@@ -83,11 +86,11 @@ export function channelPicture(model, signal) {
     cells.dispatchEvent(new CustomEvent("rw-painted", { bubbles: true, detail: image }));
 
     paintMarks(found, channelMarks(low, high, range));
-    const said = channelNote(frame, channel) || reductionNote(reduction);
+    const said = frame.note || channelNote(frame, channel) || reductionNote(reduction);
     change(note, { text: said, hidden: !said });
     const facts = said || `from ${formatShort(low)} to ${formatShort(high)}`;
-    const label = `${frame.layer}, channel ${channel} of ${frame.channels}, ${facts}`;
-    change(picture, { "aria-label": label });
+    const title = frame.title ?? `${frame.layer}, channel ${channel} of ${frame.channels}`;
+    change(picture, { "aria-label": `${title}, ${facts}` });
     read();
   }, signal);
 

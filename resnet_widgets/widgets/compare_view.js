@@ -41,9 +41,13 @@ export function differenceFrame(a, b, channel) {
     if (!Number.isFinite(value)) return value < 0 ? 253 : 254;
     return reach ? Math.round(ZERO + (value / reach) * ZERO) : 0;
   });
+  const title = `first − second of ${a.layer}, channel ${channel}`;
+  const same = finite === values.length ? "no difference" : "no difference where both are finite";
   // A channel that is the same twice has, like any constant one, no code but 0.
   return {
-    layer: `first − second of ${a.layer}, channel ${channel}`,
+    title,
+    note: reach === 0 && finite ? same : "",
+    layer: title,
     shape: [height, width, 1],
     channels: 1,
     width,

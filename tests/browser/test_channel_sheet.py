@@ -470,7 +470,7 @@ class TestOrder:
 
 
 def test_a_scrollbar_has_its_room_before_it_comes(show_sheet):
-    # With less room the tiles would be smaller, all of them fit, and the scrollbar go again, for ever.
+    # With less room tiles would be smaller, all of them fit, and the scrollbar go again, for ever.
     page = show_sheet()
     sheet = page.get_by_role("grid")
     assert sheet.evaluate("(sheet) => sheet.scrollHeight <= sheet.clientHeight")

@@ -197,6 +197,18 @@ def test_a_comparison_of_a_channel_dead_in_both_photos_says_so(show_explorer, mo
     expect(columns.first.locator(".rw-gradient")).to_be_visible()
 
 
+def test_a_difference_is_named_and_is_nothing_where_both_are_the_same(show_explorer, monkeypatch):
+    monkeypatch.setitem(OF_ROCKET, LAYER, FRAMES[LAYER] + np.eye(6, dtype=np.float32)[3])
+    page = show_explorer(compare_photo="rocket")
+    picture = page.locator(".rw-compare-column").nth(2).locator(".rw-picture")
+    name = f"first − second of {LAYER}, channel"
+    expect(picture).to_have_attribute("aria-label", f"{name} 2, no difference")
+    expect(picture.locator(".rw-chip")).to_have_text("no difference")
+    update(page, channel=3)
+    expect(picture).to_have_attribute("aria-label", re.compile(f"^{name} 3, from −1.* to 1"))
+    expect(picture.locator(".rw-chip")).to_be_hidden()
+
+
 def test_the_numbers_of_a_comparison_are_exact(show_explorer):
     page = show_explorer(exact=True, compare_photo="rocket", cursor=[1 / 8, 2 / 8, 2 / 8, 3 / 8])
     a, b = FRAMES[LAYER][2, 1, 2], OF_ROCKET[LAYER][2, 1, 2]
