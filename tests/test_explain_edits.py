@@ -302,6 +302,26 @@ def test_ranking_of_an_edited_run(cache, photo):
     np.testing.assert_allclose(change, changes[channel], atol=2e-4)
 
 
+def test_versions_of_an_edited_activation_begin_at_its_layer(cache, photo, monkeypatch):
+    layer, later = "conv5_block2_out", Mute("conv5_block3_2_relu", range(9))
+    run = cache.run(photo, [Mute("conv2_block1_1_relu", 1), Scale(layer, 4, 3), later])
+    without = cache.logits(run.with_edits(Mute(layer, 2)))
+    first = []
+    for name in ("edited", "segment"):
+        real = getattr(Program, name)
+
+        def recorded(self, pieces, *rest, real=real):
+            first.append(pieces[0].index)
+            return real(self, pieces, *rest)
+
+        monkeypatch.setattr(Program, name, recorded)
+    masks = np.ones((2, 1, 1, shape_of(cache, layer)[-1]), np.float32)
+    masks[1, ..., 2] = 0
+    found = cache.logits_with_masks(run, layer, masks)
+    assert min(first) == cache.graph.find(layer).piece
+    close(found, np.stack([cache.logits(run), without]), 1e-5)
+
+
 def test_ranking_says_how_far_it_is_and_can_be_ended(cache, photo):
     layer = "conv5_block1_out"
     said = said_until_ended(2, lambda p: rank_channels(cache, photo, layer, 0, progress=p))

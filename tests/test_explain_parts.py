@@ -1,5 +1,6 @@
 """Residual blocks, sites, channels, early reading and feature visualisation, against plain code."""
 
+import gc
 from pathlib import Path
 
 import keras
@@ -8,6 +9,7 @@ import pytest
 import tensorflow as tf
 from explaining import both_networks, close, model_input, run_edited, said_until_ended
 from scipy.ndimage import affine_transform
+from tensorflow.python.framework.func_graph import FuncGraph
 
 import resnet_widgets as rw
 from resnet_widgets import explain
@@ -333,6 +335,22 @@ def test_a_channel_that_is_dead_at_first_comes_to_life(cache):
     dream = explain.visualise(cache, layer, channel, steps=16, seed=1)
     assert dream.scores[0] == 0
     assert dream.scores[-1] > 0
+
+
+def traced_functions():
+    gc.collect()
+    return sum(isinstance(thing, FuncGraph) for thing in gc.get_objects())
+
+
+def test_a_picture_leaves_nothing_behind():
+    """What is traced holds a copy of the network; TensorFlow never lets go of some of it."""
+    inputs = keras.Input((16, 16, 3))
+    cache = rw.ActivationCache(keras.Model(inputs, keras.layers.Conv2D(4, 3, name="a")(inputs)))
+    explain.visualise(cache, "a", 0, steps=2)
+    before = traced_functions()
+    for channel in (1, 2):
+        explain.visualise(cache, "a", channel, steps=2)
+    assert traced_functions() == before
 
 
 def test_a_preprocessing_that_has_no_gradient_is_refused():

@@ -353,8 +353,9 @@ class ActivationCache:
     def clear(self) -> None:
         """Forgets all activations.
 
-        New weights are noticed without it; do this after a change of the model's layers. Waits for
-        no computation: what one that is running gives is not kept.
+        New weights are noticed without it, unless `watch_weights` is `False`. What is run again is
+        traced, so after a change of the model's layers make a new cache. Waits for no computation:
+        what one that is running gives is not kept.
         """
         self._store.clear()
 
@@ -403,14 +404,33 @@ class ActivationCache:
             ValueError: If there is no such layer, or no class depends on it.
             RuntimeError: If the cache is closed.
         """
-        photo = self._inputs.read(image)
         path, _ = self._classes.way_from(layer)
-        base, before = (photo.base, photo.masks) if isinstance(photo, EditedInput) else (photo, {})
-        own = np.asarray(masks, np.float32) * np.asarray(before.get(path, np.float32(1)))
-        versions = EditedInput(base, {**before, path: own}, self.graph, "", count=len(masks))
         head = self.classifier
-        tensor = self._watched.tensors(versions, [head.source])[head.source]
-        return _as_array(head.logits(tensor), True)
+        return _as_array(head.logits(self.versions(image, path, masks, head.source)), True)
+
+    def versions(self, image: Any, layer: str, masks: np.ndarray, output: str) -> np.ndarray:
+        """The activation of `output` for each of many versions of one before it.
+
+        Only what comes after `layer` runs, whatever is edited before it.
+
+        Args:
+            image: As in `logits_with_masks`.
+            layer: As in `logits_with_masks`.
+            masks: As in `logits_with_masks`.
+            output: Path of a layer that depends on `layer`.
+
+        Returns:
+            float32 `(versions, …)`, in the shape of `output`.
+
+        Raises:
+            RuntimeError: If the cache is closed.
+        """
+        photo = self._inputs.read(image)
+        after = frozenset(self.graph.after([layer]))
+        later = {path: mask for path, mask in photo.masks.items() if path in after}
+        own = {layer: np.asarray(masks, np.float32)}
+        made = EditedInput(photo, later | own, self.graph, "", count=len(masks))
+        return _as_array(self._watched.tensors(made, [output])[output], True)
 
     def gradient(
         self, image: Any, layer: str, target: int, values: Any = None

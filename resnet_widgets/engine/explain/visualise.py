@@ -94,22 +94,25 @@ def visualise(
     optimizer = keras.optimizers.Adam(rate)
     rng = np.random.default_rng(seed)
 
-    def step(transform: tf.Tensor) -> tf.Tensor:
+    # Adam stays outside: traced, it would leave a copy of the network in TensorFlow's registry of
+    # gradients, which forgets nothing.
+    def step(transform: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             picture = painter.paint()
             if robust:
                 picture = _moved(picture, transform)
             score, revival = objective(to_input(picture))
             loss = -score - revival
-        optimizer.apply_gradients([(tape.gradient(loss, painter.spectrum), painter.spectrum)])
-        return score
+        return score, tape.gradient(loss, painter.spectrum)
 
     if can_trace(cache.graph, [layer.path for layer in cache.graph][1:]):
         step = tf.function(step, input_signature=[tf.TensorSpec((8,))], autograph=False)
     scores: list[float] = []
     pace = Pace("Making a picture", steps, progress)
     for number in range(steps):
-        scores.append(float(step(tf.constant(_random_move(rng, height, width)))))
+        score, gradient = step(tf.constant(_random_move(rng, height, width)))
+        optimizer.apply_gradients([(gradient, painter.spectrum)])
+        scores.append(float(score))
         last = number == steps - 1
         if on_picture is not None and (last or number % max(1, steps // 32) == 0):
             on_picture(painter.pixels(), number + 1)
@@ -167,9 +170,13 @@ def _objective(
         values = graph.run(before, source, x, [end, into] if into else [end])
         value = head.logits(values[end]) if head else values[end]
         below = tf.minimum(values[into][..., channel], 0) if into else tf.zeros(1)
-        return tf.reduce_mean(value[..., channel]), _REVIVAL * tf.reduce_mean(below)
+        return _mean(value[..., channel]), _REVIVAL * _mean(below)
 
     return score
+
+
+def _mean(values: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.cast(values, tf.float32))
 
 
 def _as_affine(cache: ActivationCache) -> Callable[[tf.Tensor], tf.Tensor]:
