@@ -35,6 +35,24 @@ _TEXTS = {
 }
 
 
+class NotHereError(ValueError):
+    """A photo of a bookmark is not here, and maybe the other one, of which was said so before."""
+
+    def __init__(self, name: str, trait: str, former: BaseException | None) -> None:
+        self.trait = trait
+        if trait == "compare":
+            self.own = (
+                f"The second photo {name!r} of this bookmark is not here. Open it under Compare."
+            )
+        else:
+            self.own = (
+                f"The photo {name!r} of this bookmark is not here; layer and channel are shown for "
+                "the present one. Open the photo, then go back to the bookmark."
+            )
+        others = [former.own] if isinstance(former, NotHereError) and former.trait != trait else []
+        super().__init__(" ".join([*others, self.own]))
+
+
 def bookmark_of(shown: ExplorerState, note: str) -> dict[str, Any]:
     """What an explorer shows now, and a note."""
     return {

@@ -23,7 +23,7 @@ from .photos import Photos, sample_photos
 from .serving import Serving
 from .still import Still
 from .widgets import ExplainPanel, FrameStore, ImagePicker
-from .widgets._base import clamp_index, module, one_line, traits_lock
+from .widgets._base import module, one_line, traits_lock
 from .widgets._coloured import COLOURS
 
 if TYPE_CHECKING:
@@ -280,15 +280,15 @@ class Explorer(ExplorerState):
         self.map.labels = list(self.cache.labels(self.layer) or ())
         self._looking.follow_weights()
         count = self.cache.graph.find(self.layer).shape[-1]
-        if self.image is None:
-            self.channel = clamp_index(self.channel, count)
-        elif count is not None and self.channel >= count:
+        if count is None or self.channel < count:
+            self._say_channel()
+        elif self.image is None:
+            self.channel = count - 1
+        else:
             # Unsaid: a page goes to the strongest by itself when it has the frame.
             self.mirror(channel=count - 1)
             self._is_channel_unsaid = True
             self._looking.go_strongest()
-        else:
-            self._say_channel()
 
     @traitlets.validate("channel")
     def _clamp_channel(self, proposal: dict[str, Any]) -> int:
@@ -374,10 +374,12 @@ class Explorer(ExplorerState):
         Raises:
             ValueError: If the note is longer than 2000 characters, there are 200 bookmarks, or more
                 than 64 edits.
-            RuntimeError: If there is nothing on show yet.
+            RuntimeError: If there is no photo on show yet; `wait` for it.
         """
-        if not self.layer:
-            raise RuntimeError("Nothing is on show yet, so there is nothing to keep.")
+        if not self.photo:
+            raise RuntimeError(
+                "Nothing is on show yet, so there is nothing to keep: first `explorer.wait()`."
+            )
         entry = bookmarks.bookmark_of(self, note)
         self.bookmarks = [*self.bookmarks, entry]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import sys
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .answers import Picture
+from .bookmarks import NotHereError
 from .engine.edits import EditedRun
 from .engine.images import InputImage, load_image
 from .engine.memory import collecting_later
@@ -27,24 +29,6 @@ from .widgets._base import message_of, traits_lock
 
 if TYPE_CHECKING:
     from .engine.activations import ActivationCache
-
-
-class _NotHereError(ValueError):
-    """A photo of a bookmark is not here, and maybe the other one, of which was said so before."""
-
-    def __init__(self, name: str, trait: str, former: BaseException | None) -> None:
-        self.trait = trait
-        if trait == "compare":
-            self.own = (
-                f"The second photo {name!r} of this bookmark is not here. Open it under Compare."
-            )
-        else:
-            self.own = (
-                f"The photo {name!r} of this bookmark is not here; layer and channel are shown for "
-                "the present one. Open the photo, then go back to the bookmark."
-            )
-        others = [former.own] if isinstance(former, _NotHereError) and former.trait != trait else []
-        super().__init__(" ".join([*others, self.own]))
 
 
 class Looking:
@@ -77,6 +61,10 @@ class Looking:
         self._samples = samples
         self._given_cache, self._model, self._first_layer = cache, model, layer
         self._traced = False
+        # Whether somebody has set a channel, maybe 0.
+        self._is_channel_chosen = False
+        # Layers of columns whose channels are still to be chosen.
+        self._new_columns: list[str] = []
         # Jobs by their kind, the newest of each, in the order in which they were asked for.
         self._newest: dict[str, Future] = {}
         # A condition gives the lock away while it is waited for, also that of a caller.
@@ -127,6 +115,7 @@ class Looking:
 
     def stop_choosing(self) -> None:
         """Leaves the channel as it is: somebody has chosen one."""
+        self._is_channel_chosen = True
         self._jobs.worker.cancel("channel")
 
     def pick(self, picker: ImagePicker, trait: str, name: str, data: bytes | None) -> None:
@@ -167,14 +156,14 @@ class Looking:
         kept = self._photos.get(digest)
         if trait == "image" and kept is not None and isinstance(kept.image, EditedRun):
             self._shown.edits = list(kept.image.edits)
-        # The photo on show is whole; what is kept of others is what the model sees.
-        if photo == self._key(getattr(self._shown, trait)):
-            return
-        kept = self._photos.get(photo)
-        if kept is None:
-            self._submit(lambda task: self._find_sample(task, photo, name, trait), f"find {trait}")
+        image = self._here(photo, trait)
+        if image is None:
+            # Not before the model is there.
+            idle = self._shown.cache is None
+            job = functools.partial(self._find_sample, digest=photo, name=name, trait=trait)
+            self._submit(job, f"find {trait}", when_idle=idle)
         else:
-            self._show_found(trait, kept.image)
+            self._show_found(trait, image)
 
     def asked(self) -> Any:
         """The photo that was set last, with its edits, for `cache.activation` and the like."""
@@ -189,10 +178,10 @@ class Looking:
             return is_seen and self._compared is self._shown.compare
 
     def _is_settled(self) -> bool:
-        """Whether it is, and the channel, which is a good one all the time, will not change."""
+        """Whether it is, and neither the channel nor a photo of a bookmark is still to come."""
         with traits_lock:
-            choice = self._newest.get("channel")
-        return (choice is None or choice.done()) and self.is_done()
+            coming = [self._newest.get(kind) for kind in ("channel", "find image", "find compare")]
+        return all(job is None or job.done() for job in coming) and self.is_done()
 
     def wait(self, timeout: float) -> None:
         """Waits until all is there, or until it is known that it will not be.
@@ -295,23 +284,36 @@ class Looking:
             and seen[1:] == (shown.edits, shown.cache.generation)
         )
 
+    def _here(self, digest: str, trait: str) -> Any:
+        """The photo of this key if it is on show or was lately, else `None`."""
+        # The photo on show is whole; what is kept of others is what the model sees.
+        image = getattr(self._shown, trait)
+        if image is not None and digest == self._key(image):
+            return image
+        kept = self._photos.get(digest)
+        return None if kept is None else kept.image
+
     def _find_sample(self, task: Task, digest: str, name: str, trait: str) -> None:
-        assert self._shown.cache is not None
-        if name in self._samples:
-            image = load_image(self._samples[name], self._shown.cache.input_size)
-            if image.digest == digest:
-                with traits_lock:
-                    task.check()
-                    self._show_found(trait, image)
-                return
-        former = self._shown.last_error if self._shown.error else None
-        raise _NotHereError(name, trait, former)
+        cache = self._shown.cache
+        if cache is None:  # which is said already
+            return
+        # What was asked for before there was a model may be on show by now.
+        image = self._here(digest, trait)
+        if image is None and name in self._samples:
+            image = load_image(self._samples[name], cache.input_size)
+        if image is None or self._key(image) != digest:
+            former = self._shown.last_error if self._shown.error else None
+            raise NotHereError(name, trait, former)
+        with traits_lock:
+            task.check()
+            self._show_found(trait, image)
 
     def _show_found(self, trait: str, image: Any) -> None:
         """Shows one photo of a bookmark; what is said of the other stays."""
         with traits_lock:
             said = self._shown.error
-            self._shown.update(**{trait: image})
+            if image is not getattr(self._shown, trait):
+                self._shown.update(**{trait: image})
             self._shown.error = said
 
     def _open(self, task: Task) -> None:
@@ -360,23 +362,27 @@ class Looking:
             photo = dataclasses.replace(photo, image=cache.run(photo.image, edits))
         if not shown.photo:
             # Tracing the whole network takes a second: the way to the first map takes less.
-            asked = shown.layer, shown.channel
-            layer = self._first(cache)
-            channel = shown.channel or strongest(cache.activation(photo.image, layer))
+            asked = shown.layer
+            layer, channel = self._first(cache), shown.channel
+            if not self._is_channel_chosen:
+                channel = strongest(cache.activation(photo.image, layer))
             with traits_lock:
                 self._show(photo, task)
                 # What was asked for meanwhile stays, and of another layer nothing is known.
-                if (shown.layer, shown.channel) != asked:
+                if self._is_channel_chosen or shown.layer != asked:
                     channel = shown.channel
-                if shown.layer != asked[0]:
+                if shown.layer != asked:
                     layer = shown.layer
                 shown.update(layer=layer, channel=channel)
         predictions = cache.predictions(photo.image) or []
         stages = cache.stages(photo.image)
         self._show(photo, task)
-        if not any(shown.stages.channels):
-            first = [strongest(stages[path]) for path in shown.stages.layers]
-            shown.stages.update(channels=first)
+        first = [strongest(stages[path]) for path in self._new_columns]
+        with traits_lock:
+            # Columns that somebody has chosen keep the channels that they have.
+            if shown.stages.layers == self._new_columns and not any(shown.stages.channels):
+                shown.stages.update(channels=first)
+            self._new_columns = []
         if any(not math.isfinite(p.probability) for p in predictions):
             # JSON has no word for them, and bars of them would say nothing.
             predictions = []
@@ -422,7 +428,8 @@ class Looking:
             for child in (shown.map, shown.grid, shown.slider, shown.stages, shown.why):
                 child.photo = key
             if shown.cache and not shown.stages.layers:
-                shown.stages.layers = list(shown.cache.graph.stage_outputs[-4:])
+                self._new_columns = list(shown.cache.graph.stage_outputs[-4:])
+                shown.stages.layers = self._new_columns
 
     def _compare(self, task: Task) -> None:
         """Makes the second photo known to the page; its frames are made when they are wanted."""

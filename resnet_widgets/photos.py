@@ -47,7 +47,11 @@ class Photo:
         file = io.BytesIO()
         shown.save(file, "JPEG", quality=90)
         # The original can be 150 MB, and the last few photos are kept.
-        return cls(dataclasses.replace(image, original=image.pixels), picture, file.getvalue())
+        seen_height, seen_width = image.pixels.shape[:2]
+        kept = dataclasses.replace(
+            image, original=image.pixels, box=(0, 0, seen_width, seen_height)
+        )
+        return cls(kept, picture, file.getvalue())
 
     def seen(self) -> bytes:
         """A JPEG of the part that the model sees."""

@@ -389,6 +389,20 @@ def test_what_is_set_before_the_model_is_there_holds_if_it_can(make):
     assert explorer.error == ""
 
 
+@pytest.mark.parametrize("chosen", [True, False])
+def test_the_first_channel_is_the_strongest_unless_that_is_chosen_also_0(make, chosen):
+    explorer = make(image=None)
+    until_idle(explorer)
+    explorer.layer = "conv3_block1_out"
+    if chosen:
+        explorer.channel = 0
+    explorer.image = PHOTO
+    explorer.wait(LONG)
+    best = looking.strongest(explorer.cache.activation(PHOTO, explorer.layer))
+    assert best != 0
+    assert explorer.channel == (0 if chosen else best)
+
+
 def test_channels_are_clamped(make):
     explorer = done(make())
     explorer.channel = 99
@@ -417,11 +431,16 @@ def test_what_is_chosen_before_the_strongest_is_known_stays(make):
     assert explorer.wait(LONG).channel == last
 
 
-def test_without_a_photo_a_channel_is_clamped_to_the_new_layer(make):
-    explorer = make(image=None)
+def until_idle(explorer):
+    """Waits until there is a model, where there is no photo to wait for."""
     ready = threading.Event()
     explorer.observe(lambda change: change.new == "" and ready.set(), "status")
     assert explorer.status == "" or ready.wait(LONG)
+
+
+def test_without_a_photo_a_channel_is_clamped_to_the_new_layer(make):
+    explorer = make(image=None)
+    until_idle(explorer)
     explorer.layer = "conv1_relu"
     explorer.channel = 5
     explorer.layer = "predictions"
@@ -703,7 +722,9 @@ def test_a_layer_chosen_before_there_is_a_model_is_that_of_the_tree_as_well(make
     assert [explorer.layer, explorer.tree.selected] == ["conv2_block1_out"] * 2
 
 
-@pytest.mark.parametrize("asked", [{"layer": "conv2_block2_out", "channel": 5}, {"channel": 4}])
+@pytest.mark.parametrize(
+    "asked", [{"layer": "conv2_block2_out", "channel": 5}, {"channel": 4}, {"channel": 0}]
+)
 def test_what_is_asked_for_during_the_first_look_is_not_taken_back(make, monkeypatch, asked):
     strongest, looks, is_made = looking.strongest, [], threading.Event()
 

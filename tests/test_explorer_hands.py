@@ -13,6 +13,7 @@ from stub_comm import StubComm
 from test_explorer import LONG, PHOTO, ask, done
 
 import resnet_widgets as rw
+from resnet_widgets.engine import models
 from resnet_widgets.engine.regions import region_channels
 from resnet_widgets.explain import Mute, Scale
 from resnet_widgets.photos import sample_photos
@@ -217,6 +218,20 @@ class TestBookmarks:
         until(explorer, "photo", lambda key: key == photo)
         # The picture for the page is that of the whole photo still.
         assert explorer.picture["size"] == [40, 60]
+        # What is kept beside it is what the model sees, all of it.
+        assert explorer.image.original is explorer.image.pixels
+        assert explorer.image.box == (0, 0, 32, 32)
+
+    def test_they_replay_before_there_is_a_model(self, make, monkeypatch, model):
+        kept = done(make())
+        kept.add_bookmark()
+        go_on = threading.Event()
+        monkeypatch.setattr(models, "load_model", lambda *a, **k: go_on.wait(LONG) and model)
+        explorer = make()
+        explorer.replay(kept.bookmarks[0])
+        go_on.set()
+        assert explorer.wait(LONG).photo == kept.photo
+        assert not explorer.error
 
     def test_they_replay_the_second_photo(self, make):
         explorer = done(make())
@@ -336,8 +351,11 @@ class TestBookmarks:
             assert comm.page_has()["bookmarks"] == explorer.bookmarks
 
     def test_with_nothing_on_show_there_is_nothing_to_keep(self, make):
-        with pytest.raises(RuntimeError, match="nothing to keep"):
-            make(image=None).add_bookmark()
+        explorer = make(image=None)
+        for layer in ("", "conv1_relu"):
+            explorer.layer = layer
+            with pytest.raises(RuntimeError, match=r"nothing to keep.*explorer\.wait\(\)"):
+                explorer.add_bookmark()
 
     def test_what_a_map_may_not_have_is_refused(self, make):
         explorer = done(make())

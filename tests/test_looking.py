@@ -159,6 +159,22 @@ class TestPhotosThatAreKept:
         assert explorer.edits == [Mute("conv1_relu", 1)]
 
 
+class TestColumns:
+    def test_may_be_any_layers_from_the_start(self, make):
+        explorer = make(image=None)
+        explorer.stages.layers = ["conv2_block1_add", "conv1_conv"]
+        explorer.image = PHOTO
+        assert explorer.wait(LONG).predictions == answers(explorer)
+        assert explorer.stages.channels == [0, 0]
+
+    def test_that_a_hand_has_set_stay_so_with_the_next_photo(self, make):
+        explorer = done(make())
+        assert any(explorer.stages.channels)
+        explorer.stages.channels = [0, 0, 0]
+        explorer.image = OTHER
+        assert explorer.wait(LONG).stages.channels == [0, 0, 0]
+
+
 class TestTheNewestRequestWins:
     def test_over_a_picture_that_is_still_opened(self, make, monkeypatch):
         explorer = done(make())
@@ -369,6 +385,17 @@ class TestWait:
             explorer.wait(0.01)
         go_on.set()
         assert explorer.wait(LONG).compare_photo == explorer.compare.digest
+
+    def test_waits_for_the_photo_of_a_bookmark(self, make, hold):
+        explorer = done(make())
+        name = explorer.picker.samples[0]
+        digest = rw.load_image(looking_path(explorer, name), (32, 32)).digest
+        go_on = hold(explorer)
+        explorer.replay({"layer": "conv1_relu", "photo": name, "digest": digest})
+        with pytest.raises(TimeoutError):
+            explorer.wait(0.01)
+        go_on.set()
+        assert explorer.wait(LONG).photo == digest
 
     def test_can_be_asked_from_the_thread_that_has_just_finished(self, make):
         explorer, found = make(), []
