@@ -157,13 +157,14 @@ async function renderExplorer({ model, el, signal, host }) {
     if (signal.aborted || message.photo !== model.get("photo")) bitmap.close();
     else layout.photo.show(bitmap, model.get("picture"));
   }
+  const pickers = [models.picker, models.compare_picker];
   const kernel = watchKernel(
     model,
     (message) => {
       layout.gone.textContent = message;
       layout.gone.hidden = !message;
       // What was picked has not arrived.
-      if (message) models.picker.set("busy", false);
+      if (message) for (const picker of pickers) picker.set("busy", false);
     },
     signal,
   );
@@ -184,7 +185,8 @@ async function renderExplorer({ model, el, signal, host }) {
     telling = setTimeout(saveNow, DRAWING);
   });
   signal.addEventListener("abort", () => clearTimeout(telling));
-  onChange(models.picker, ["busy"], () => models.picker.get("busy") && kernel.asked(), signal);
+  for (const picker of pickers)
+    onChange(picker, ["busy"], () => picker.get("busy") && kernel.asked(), signal);
   /** @type {any} */
   let drawing;
   // Later, because what the views ask for goes first.

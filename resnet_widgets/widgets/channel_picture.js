@@ -176,8 +176,11 @@ export function channelPicture(model, signal) {
   function walk(/** @type {KeyboardEvent} */ event) {
     if (!frame || event.altKey || event.ctrlKey || event.metaKey) return;
     const step = STEPS[event.key];
-    if (event.key === "Escape") setTrait(model, "cursor", []);
-    else if (event.key === "Enter") pin();
+    if (event.key === "Escape") {
+      // Without a cursor it is for whoever is around.
+      if (!model.get("cursor").length) return;
+      setTrait(model, "cursor", []);
+    } else if (event.key === "Enter") pin();
     else if (event.key === "Delete" || event.key === "Backspace") {
       if (!unpin(model, pinnedCell() ?? [])) return;
     } else if (!step) return;

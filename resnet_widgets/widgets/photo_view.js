@@ -133,8 +133,11 @@ export function photoView({ model, signal, size, cells }) {
   function walk(/** @type {KeyboardEvent} */ event) {
     const [step, grid] = [STEPS[event.key], cells()];
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key === "Escape") leave();
-    else if (!step || !grid) return;
+    if (event.key === "Escape") {
+      // With nothing pointed at it is for whoever is around.
+      if (!model.get("cursor").length && !model.get("pixel").length) return;
+      leave();
+    } else if (!step || !grid) return;
     else {
       const cursor = model.get("cursor");
       const block = cursor.length ? cursorCells(cursor, ...grid) : [0, 0, ...grid];

@@ -399,6 +399,17 @@ def test_that_the_card_of_keys_is_open_is_a_trait(show_explorer):
     expect(card).to_be_visible()
 
 
+@pytest.mark.parametrize("place", [".rw-photo", ".rw-explorer-top .rw-picture"])
+def test_escape_closes_the_card_of_keys_wherever_the_focus_is(show_explorer, place):
+    page = show_explorer(cursor=[0, 0, 1 / 8, 1 / 8], help_open=True)
+    wait_shown(page, "conv2_block1_out", 2)
+    page.locator(place).focus()
+    page.keyboard.press("Escape")
+    assert (trait(page, "cursor"), trait(page, "help_open")) == ([], True)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
 def test_in_the_card_of_keys_arrows_scroll_it(show_explorer):
     page = show_explorer()
     wait_shown(page, "conv2_block1_out", 2)
@@ -632,11 +643,21 @@ def test_a_restarted_kernel_is_told_and_what_needs_none_goes_on(show_explorer):
     expect(line).to_be_hidden()
 
 
-def test_a_photo_that_does_not_arrive_is_not_waited_for_for_ever(show_explorer):
+@pytest.mark.parametrize("picker", ["picker", "compare_picker"])
+def test_a_photo_that_does_not_arrive_is_not_waited_for_for_ever(show_explorer, picker):
     page = show_explorer()
-    page.evaluate("stub.models.picker.set('busy', true)")
-    page.evaluate("stub.models.shown.emit('comm_live_update')")
-    assert trait(page, "busy", "picker") is False
+    wait_shown(page, "conv2_block1_out", 2)
+    page.evaluate(
+        """(picker) => {
+          const { setTimeout } = window;
+          window.setTimeout = (task, wait) => setTimeout(task, wait === 4000 ? 0 : wait);
+          stub.models[picker].set("busy", true);
+        }""",
+        picker,
+    )
+    # Asked whether it is there, the kernel is silent.
+    expect(page.get_by_text("The kernel is not answering")).to_be_visible()
+    assert trait(page, "busy", picker) is False
 
 
 def test_what_was_done_to_a_photo_is_said_under_it(show_explorer):
