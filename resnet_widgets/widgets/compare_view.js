@@ -5,6 +5,7 @@ import { colormapName } from "./colors.js";
 import { blockValue, cursorCells, formatExact } from "./cursor.js";
 import { derivedModel } from "./derived_model.js";
 import { exactReader } from "./exact_reader.js";
+import { changeAndHandOn } from "./focus.js";
 import { photoThumb } from "./photo_thumb.js";
 import { rangeLegend } from "./range_legend.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, TOP_CODE } from "./ranges.js";
@@ -205,7 +206,8 @@ export function compareView({ model, map, controls, host, signal }) {
     const busy = has && [first, second].some(({ now }) => now.state === "busy");
     node.classList.toggle("rw-busy", busy);
     change(empty, { hidden: has });
-    for (const button of [swap, remove]) change(button, { hidden: !has || Boolean(host.saved) });
+    for (const button of [swap, remove])
+      changeAndHandOn(button, { hidden: !has || Boolean(host.saved) });
     // What is on screen stays until there is something of both photos to take its place.
     if (busy && !columns.hidden) return;
     change(columns, { hidden: !has || !a || !b || a.isVector });

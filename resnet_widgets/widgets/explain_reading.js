@@ -1,6 +1,7 @@
 // Reading early: which labelled photos each block takes the photo to be nearest to.
 
 import { aboutOf, lesson, runButton, shortBlock } from "./explain_parts.js";
+import { changeAndHandOn } from "./focus.js";
 import { refill } from "./refill.js";
 import { element, formatShort, setTrait, svgElement } from "./shared.js";
 
@@ -170,10 +171,10 @@ export function readingSection(panel) {
       const reply = await panel.ask("reading", {}, run.progress);
       if (!reply || mine !== asked) return;
       run.set(false);
-      run.node.hidden = true;
       found = reply.data.blocks.length ? reply.data : null;
       shown.hidden = !found;
       if (found) show(found);
+      changeAndHandOn(run.node, { hidden: true }, blocks);
     } catch (error) {
       if (mine === asked) run.set(false, /** @type {Error} */ (error).message);
     }

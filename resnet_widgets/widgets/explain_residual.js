@@ -1,6 +1,7 @@
 // What residual means: shortcut + branch = sum → ReLU, and what each brings, in all blocks.
 
 import { colourKey, lesson, runButton, shortBlock } from "./explain_parts.js";
+import { changeAndHandOn } from "./focus.js";
 import { refill } from "./refill.js";
 import { element, formatShare, formatShort, onChange, setTrait } from "./shared.js";
 
@@ -163,9 +164,9 @@ export function residualSection(panel) {
       const answer = await panel.ask("residual", options, run.progress);
       if (!answer) return;
       run.set(false);
-      run.node.hidden = true;
       maps.hidden = charted.hidden = false;
       show(answer.data);
+      changeAndHandOn(run.node, { hidden: true }, chart);
     } catch (error) {
       clear();
       run.set(false, /** @type {Error} */ (error).message);

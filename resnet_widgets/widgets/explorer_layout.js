@@ -11,6 +11,7 @@ import {
   toggle,
   waitingCard,
 } from "./explorer_parts.js";
+import { changeAndHandOn } from "./focus.js";
 import { helpCard } from "./help_card.js";
 import { photoView } from "./photo_view.js";
 import { regionList } from "./region_list.js";
@@ -132,7 +133,7 @@ export function explorerLayout({ model, el, signal, host, models, rowOf, inputSi
   function arrange() {
     const ready = models.tree.get("layers").length > 0;
     const hasPhoto = model.get("photo") !== "";
-    change(waiting, { hidden: ready && (hasPhoto || !model.get("status")) });
+    changeAndHandOn(waiting, { hidden: ready && (hasPhoto || !model.get("status")) });
     change(body, { hidden: !ready || !waiting.hidden });
     change(main, { hidden: !hasPhoto });
     change(empty, { hidden: hasPhoto });

@@ -1,5 +1,6 @@
 // The parts of the explorer around its maps: header, waiting card, predictions, footer.
 
+import { changeAndHandOn } from "./focus.js";
 import { change, element, formatShare, onChange, setTrait } from "./shared.js";
 
 const MIB = 2 ** 20;
@@ -124,7 +125,7 @@ export function predictionList({ model, why, host, signal }) {
   /** Says that it is not the network's own answer. */
   function showEdits() {
     const edits = why.get("edits").length;
-    change(edited, { hidden: edits === 0 });
+    changeAndHandOn(edited, { hidden: edits === 0 });
     change(count, { text: `with ${edits} ${edits === 1 ? "edit" : "edits"}` });
   }
   onChange(why, ["edits"], showEdits, signal);

@@ -1,5 +1,6 @@
 // In which order channels stand, and which of them are nothing to look at.
 
+import { changeAndHandOn } from "./focus.js";
 import { codeCounts, TOP_CODE } from "./ranges.js";
 import { change, element, formatShare, formatShort, onChange, setTrait } from "./shared.js";
 
@@ -194,7 +195,7 @@ export function orderControl(model, trait, signal) {
     const similar = order === "similarity";
     const last = /** @type {HTMLOptionElement} */ (select.options[select.options.length - 1]);
     change(last, { text: similar ? `like ch ${reference}` : ORDER_NAMES.similarity });
-    change(again, { hidden: !similar || reference === channel });
+    changeAndHandOn(again, { hidden: !similar || reference === channel });
     if (again.hidden) return;
     const title = `Sort by similarity to channel ${channel}, the one shown`;
     change(again, { text: `like ${channel}`, title });

@@ -2,6 +2,7 @@
 
 import { cellSpans, channelColors, colormapName, colormapTable, paintTile } from "./colors.js";
 import { placeBox } from "./cursor.js";
+import { changeAndHandOn } from "./focus.js";
 import { colorRange, RANGE_TRAITS, rangeChoice, rangeEnds, TOP_CODE } from "./ranges.js";
 import {
   change,
@@ -176,7 +177,7 @@ export function regionList({ model, map, host, signal }) {
 
   const show = oncePerFrame(() => {
     const region = /** @type {number[]} */ (model.get("region"));
-    node.hidden = region.length !== 4 || !frame;
+    changeAndHandOn(node, { hidden: region.length !== 4 || !frame });
     if (node.hidden || !frame) return;
     const found = regionScores(frame, region);
     const channels = found ? best(found.scores, TILES) : [];

@@ -1,5 +1,6 @@
 // Under the contact sheet: what the signs on the tiles mean, a switch to leave those out, the zoom.
 
+import { changeAndHandOn } from "./focus.js";
 import { KINDS } from "./orders.js";
 import { element, setTrait } from "./shared.js";
 import { ZOOMS } from "./sheet_layout.js";
@@ -58,8 +59,8 @@ export function sheetFoot(model, signal) {
       list.hidden = hide.hidden = !marked;
       hide.textContent = model.get("hide") ? `Show ${marked} hidden` : `Hide ${marked}`;
       const now = model.get("zoom");
-      smaller.disabled = now <= ZOOMS.least;
-      larger.disabled = now >= ZOOMS.most;
+      changeAndHandOn(smaller, { disabled: now <= ZOOMS.least });
+      changeAndHandOn(larger, { disabled: now >= ZOOMS.most });
     },
   };
 }

@@ -1,6 +1,7 @@
 // What the colours of a map mean: histogram, legend, marks, and the choice of range and colormap.
 
 import { COLORMAPS, channelMarks, colormapName, countMarks, MARK_NAMES } from "./colors.js";
+import { changeAndHandOn } from "./focus.js";
 import { histogram, layerHistogram, vectorHistogram } from "./histograms.js";
 import { KINDS } from "./orders.js";
 import { axisOf, rangeHistogram } from "./range_histogram.js";
@@ -160,7 +161,7 @@ export function valuePanel(model, signal) {
     const words = choice.symmetric ? ["−max", "+max"] : ["min", "max"];
     const colormap = colormapName(model.get("colormap"), choice.symmetric);
     legend.show(colormap, range, shared ? null : words);
-    change(auto, { hidden: choice.limits.length !== 2 });
+    changeAndHandOn(auto, { hidden: choice.limits.length !== 2 });
   }
 
   /** How many cells are marked, and how; means are no cells to be counted, which `note` says. */

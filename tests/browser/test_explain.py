@@ -1090,6 +1090,8 @@ def test_blocks_that_take_long_say_so_and_can_be_cancelled(show_panel):
     answer(page, "residual", RESIDUAL)
     expect(bars).to_be_visible()
     expect(page.get_by_role("button", name="Take the blocks apart")).to_be_hidden()
+    # The button that has gone had the focus.
+    expect(page.locator(".rw-why-blocks button").first).to_be_focused()
 
 
 def test_there_are_four_maps_however_often_they_are_asked_for(show_panel):
@@ -1171,6 +1173,7 @@ def test_the_answer_forms_block_after_block(show_panel):
     page.get_by_role("button", name="Read again").click()
     answer(page, "reading", READING)
     expect(page.get_by_text("<i>cat</i> is nearest from conv2_block1 on")).to_be_visible()
+    expect(page.get_by_role("button", name="nearest").first).to_be_focused()
     lines = page.locator(".rw-why-reading polyline")
     expect(lines).to_have_count(2)
     # The range is that of all lines, -1 to 0.8: the label that is nearest ends at the upper edge.

@@ -28,6 +28,29 @@ def point(page, x, y, selector=".rw-photo"):
     page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
 
 
+MUTE = {"kind": "mute", "layer": LAYER, "channels": [1]}
+GOING = {
+    # Button, what it needs in which model, and where the focus goes.
+    "undo": ("undo", "why", {"edits": [MUTE]}, ".rw-explorer"),
+    "region": ("Clear", "shown", {"region": [0, 0, 0.5, 0.5]}, ".rw-explorer"),
+    "range": ("auto", "map", {"limits": [0.25, 0.5]}, ".rw-explorer"),
+    "order": ("like 2", "slider", {"reference": 0, "order": "similarity"}, ".rw-order select"),
+    "zoom": ("Smaller tiles", "grid", {"zoom": 0.7}, "[aria-label='Larger tiles']"),
+}
+
+
+@pytest.mark.parametrize(("name", "model", "state", "place"), GOING.values(), ids=GOING)
+def test_a_button_that_goes_hands_the_focus_on(show_explorer, name, model, state, place):
+    page = show_explorer()
+    wait_shown(page, LAYER, 2)
+    update(page, model, **state)
+    button = page.get_by_role("button", name=name, exact=True).first
+    button.press("Enter")
+    expect(button).to_be_disabled() if name == "Smaller tiles" else expect(button).to_be_hidden()
+    next_frame(page)
+    assert page.evaluate("(place) => document.activeElement.matches(place)", place)
+
+
 def test_a_pixel_of_the_photo_outlines_the_cells_that_see_it(show_explorer):
     page = show_explorer()
     wait_shown(page, LAYER, 2)
