@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .engine.graph import LayerInfo
     from .engine.graph_reader import read_layers
     from .engine.images import ImageError, InputImage, load_image
-    from .engine.models import describe, load_model
+    from .engine.models import WeightsError, describe, load_model
     from .engine.regions import region_channels, region_scores
     from .explorer import Explorer
     from .frame import Frame
@@ -46,6 +46,7 @@ _HOMES = {
     "ImageError": ".engine.images",
     "InputImage": ".engine.images",
     "load_image": ".engine.images",
+    "WeightsError": ".engine.models",
     "describe": ".engine.models",
     "load_model": ".engine.models",
     "region_channels": ".engine.regions",
@@ -80,6 +81,7 @@ __all__ = [
     "LayerTree",
     "Prediction",
     "StageViewer",
+    "WeightsError",
     "describe",
     "explain",
     "explore",

@@ -414,6 +414,10 @@ def test_predictions(cache, expected):
     assert ours[0].label == f"class {ours[0].index}"
     with pytest.raises(ValueError, match="one image at a time"):
         cache.predictions([PHOTO, OTHER])
+    for ask in (cache.predictions, cache.scores):
+        assert ask(PHOTO, 0) == []
+        with pytest.raises(ValueError, match="`top` must be .* Received: top=-1"):
+            ask(PHOTO, -1)
 
 
 @pytest.mark.parametrize(

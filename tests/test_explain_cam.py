@@ -215,6 +215,15 @@ def test_integrated_gradients_are_complete(cache, photo):
     assert f"of {found.steps}" in said[-1][1]
 
 
+def test_integrated_gradients_of_one_step_are_the_mean_of_both_ends(cache, photo):
+    found = explain.integrated_gradients(cache, photo, TARGET, steps=1, most_steps=1)
+    source = cache.layers[0].path
+    x = cache.activation(photo, source)
+    ends = cache.gradient(photo, source, TARGET, np.stack([0 * x, x]))[1]
+    close(found.values, ends.mean(axis=0) * x, 1e-5)
+    assert found.steps == 2
+
+
 def test_occlusion_is_the_fall_of_the_logit(cache, photo):
     side = cache.input_size[0]
     half = side // 2
@@ -267,6 +276,7 @@ def test_one_photo_is_explained_at_a_time(cache, photo, method, target):
         (lambda c, p: explain.grad_cam(c, p, "conv5_block3_out", method="cam"), "`method` must"),
         (lambda c, p: explain.smooth_grad(c, p, samples=0), "`samples` must be"),
         (lambda c, p: explain.occlusion(c, p, window=0), "`window` must be"),
+        (lambda c, p: explain.occlusion(c, p, window=16, stride=17), "most `window`.* stride=17"),
         (lambda c, p: explain.visualise(c, "conv1_relu", 9999), "channels, 0 to"),
         (lambda c, p: explain.visualise(c, "conv1_relu", 0, steps=0), "`steps` must be"),
         (lambda c, p: c.gradient(p, "predictions", 0), "No class depends"),

@@ -240,6 +240,7 @@ def test_edits_are_named_listed_undone_and_written_down(cache, photo):
         (lambda: Mute("conv1_relu", 1.5), "`channels` must be"),
         (lambda: Scale("conv1_relu", 1, float("nan")), "`factor` must be"),
         (lambda: Scale("conv1_relu", 1, 10**400), "`factor` must be"),
+        (lambda: Scale("conv1_relu", 1, -1e39), "`factor` must be .* float32"),
         (lambda: Scale("conv1_relu", 1, "twice"), "`factor` must be .* factor='twice'"),
         (lambda: Erase("conv1_relu", (0, 0, 10**400, 1)), "`box` must be"),
         (lambda: Erase("conv1_relu", (0.5, 0, 0.5, 1)), "`box` must be"),

@@ -116,6 +116,70 @@ def test_classes_without_a_number_come_last():
     assert scores[0].logit > scores[1].logit
 
 
+def small_model(head, **conv):
+    """A convolution `conv`, and the mean of its channels before `head`."""
+    keras.utils.set_random_seed(5)
+    inputs = keras.Input((24, 24, 3))
+    x = keras.layers.Conv2D(4, 3, bias_initializer="ones", name="conv", **conv)(inputs)
+    return keras.Model(inputs, head(keras.layers.GlobalAveragePooling2D(name="pool")(x)))
+
+
+def test_of_classes_alike_the_first_comes_first():
+    cache = rw.ActivationCache(
+        small_model(keras.layers.Dense(4, "softmax", kernel_initializer="zeros"))
+    )
+    assert [one.index for one in cache.predictions(PHOTO)] == [0, 1, 2, 3]
+    assert [one.index for one in cache.scores(PHOTO)] == [0, 1, 2, 3]
+    assert explain.saliency(cache, PHOTO).target == 0
+
+
+def test_logits_in_8_bits_are_refused_and_predictions_are_those_of_keras():
+    model = small_model(keras.layers.Dense(3, "softmax"))
+    model.quantize("int8")
+    cache = rw.ActivationCache(model)
+    expected = np.asarray(model(PHOTO[None].astype(np.float32)))[0]
+    found = {one.index: one.probability for one in cache.predictions(PHOTO)}
+    np.testing.assert_allclose([found[i] for i in range(3)], expected, rtol=1e-5)
+    with pytest.raises(ValueError, match="quantised"):
+        cache.scores(PHOTO)
+
+
+def test_a_network_without_classes_is_timed_for_pictures_only():
+    cache = rw.ActivationCache(small_model(keras.layers.Identity()))
+    assert explain.seconds_for(cache, PHOTO, "visualise", steps=8) > 0
+    with pytest.raises(ValueError, match="does not end in a classifier"):
+        explain.seconds_for(cache, PHOTO, "occlusion")
+
+
+@pytest.mark.parametrize("layer", ["conv", "classes"])
+def test_a_picture_grows_in_mixed_precision(layer):
+    head = keras.layers.Dense(3, "softmax", dtype="float32", name="classes")
+    cache = rw.ActivationCache(small_model(head, dtype="mixed_float16"))
+    assert np.isfinite(explain.visualise(cache, layer, 0, steps=2).scores).all()
+
+
+def test_inputs_of_a_convolution_sum_up_before_its_own_relu_and_its_edits():
+    cache = rw.ActivationCache(small_model(keras.layers.Identity(), activation="relu"))
+    conv = cache.graph.operation("conv")
+    x = cache.activation(PHOTO, cache.layers[0].path)[None]
+    before = np.asarray(keras.ops.conv(x, conv.kernel) + conv.bias)[0]
+    assert (before < 0).any() and (before > 0).any()
+    run = cache.run(PHOTO, [explain.Mute("conv", range(4))])
+    for channel in range(4):
+        found = explain.inputs_of(cache, run, "conv", channel)
+        assert found.bias == 1
+        np.testing.assert_allclose(found.value, before[..., channel].mean(), rtol=1e-4)
+        np.testing.assert_allclose(found.value, found.shares.sum() + 1, rtol=1e-4)
+
+
+def test_a_network_without_a_map_is_not_read_early():
+    inputs = keras.Input((24, 24, 3))
+    x = keras.layers.Dense(3, "softmax")(keras.layers.Flatten()(inputs))
+    cache = rw.ActivationCache(keras.Model(inputs, x))
+    with pytest.raises(ValueError, match="no layer with a map"):
+        explain.early_reading(cache, PHOTO, {"a": [PHOTO[::-1]], "b": [255 - PHOTO]})
+
+
 def test_functions_for_edits_are_bounded(monkeypatch):
     monkeypatch.setattr("resnet_widgets.engine.program._MOST_OF_EDITS", 2)
     monkeypatch.setattr("resnet_widgets.engine.program._WORTH_TRACING", 0)

@@ -199,6 +199,8 @@ def test_blocks_are_taken_apart_for_one_photo(cache):
     for ask in (explain.residual_shares, lambda c, p: explain.residual(c, p, "conv3_block2")):
         with pytest.raises(ValueError, match="one image at a time.*batch of 2 images"):
             ask(cache, np.stack([PHOTO, PHOTO]))
+    with pytest.raises(ValueError, match="`image` be one photo"):
+        explain.site(cache, np.stack([PHOTO, PHOTO]), "conv1_conv")
 
 
 @mini

@@ -23,9 +23,10 @@ import keras
 import numpy as np
 import pytest
 
+from resnet_widgets import WeightsError
 from resnet_widgets.engine import download, models
 from resnet_widgets.engine import mini as mini_module
-from resnet_widgets.engine.download import FILE_NAME, HDF5_MAGIC, WeightsError
+from resnet_widgets.engine.download import FILE_NAME, HDF5_MAGIC
 from resnet_widgets.engine.models import describe, load_model
 
 pytestmark = pytest.mark.filterwarnings(
@@ -926,6 +927,17 @@ def test_grey_and_channels_first_models_get_what_they_take():
     np.testing.assert_allclose(grey_x[:, 0, 0, 0], [58.7, 255], rtol=1e-5)
     first = keras.Sequential([keras.Input((3, 4, 5)), keras.layers.Activation("relu")])
     np.testing.assert_array_equal(describe(first).preprocess(x), x.transpose(0, 3, 1, 2))
+
+
+def test_a_grey_network_of_a_family_that_takes_colours_is_fed_grey_as_it_is():
+    """ResNet's means are those of three colours."""
+    x = inputs = keras.Input((4, 5, 1))
+    for name in ("conv1_conv", "conv1_bn", "conv2_block1_out"):
+        x = keras.layers.Activation("relu", name=name)(x)
+    about = describe(keras.Model(inputs, x))
+    grey = about.preprocess(np.full((2, 4, 5, 3), [0, 100, 0], np.float32))
+    np.testing.assert_allclose(grey, np.full((2, 4, 5, 1), 58.7), rtol=1e-5)
+    assert "preprocessing unknown" in about.note
 
 
 def test_other_numbers_of_channels_are_an_error_when_used():

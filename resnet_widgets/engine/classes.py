@@ -68,8 +68,9 @@ class Classes:
         """How to read the logits; raises a `ValueError` if there are none."""
         if self._head is None:
             raise ValueError(
-                "This model does not end in a classifier (Dense, softmax, sigmoid), so there is no "
-                f"class to explain. Received: a model that ends in {self._graph.output!r}"
+                "This model does not end in a classifier (Dense, softmax, sigmoid; not quantised), "
+                "so there is no class to explain. "
+                f"Received: a model that ends in {self._graph.output!r}"
             )
         return self._head
 
@@ -82,7 +83,7 @@ class Classes:
             )
         assert self._to_probabilities is not None
         values = self._to_probabilities(output)
-        best = _descending(values)[:top]
+        best = _greatest(values, top)
         return [Prediction(self.label(i), int(i), float(values[i])) for i in best]
 
     def scores(self, logits: np.ndarray, top: int | None) -> list[ClassScore]:
@@ -92,7 +93,7 @@ class Classes:
                 f"`scores` takes one image at a time. Received: a batch of {len(logits)} images"
             )
         probabilities = self.classifier.probabilities(logits)
-        chosen = range(len(logits)) if top is None else _descending(logits)[:top]
+        chosen = range(len(logits)) if top is None else _greatest(logits, top)
         return [
             ClassScore(self.label(i), int(i), float(probabilities[i]), float(logits[i]))
             for i in chosen
@@ -115,6 +116,8 @@ class Classes:
         return path, paths
 
 
-def _descending(values: np.ndarray) -> np.ndarray:
-    """Indices of the greatest values first; what is no number comes last."""
-    return np.argsort(np.where(np.isnan(values), -np.inf, values))[::-1]
+def _greatest(values: np.ndarray, top: int) -> np.ndarray:
+    """Indices of the greatest values first, the first of equal ones; what is no number is last."""
+    if top < 0:
+        raise ValueError(f"`top` must be a number of classes, 0 or more. Received: top={top!r}")
+    return np.argsort(-np.where(np.isnan(values), -np.inf, values), kind="stable")[:top]

@@ -135,8 +135,11 @@ class Scale(_ChannelEdit):
             factor = float(self.factor)
         except (TypeError, ValueError, OverflowError):
             factor = math.nan
-        if not math.isfinite(factor):
-            raise ValueError(f"`factor` must be a finite number. Received: factor={self.factor!r}")
+        if not abs(factor) <= float(np.finfo(np.float32).max):
+            raise ValueError(
+                "`factor` must be a number that is finite in float32. "
+                f"Received: factor={self.factor!r}"
+            )
         object.__setattr__(self, "factor", factor)
 
     @property

@@ -30,7 +30,8 @@ class Head(NamedTuple):
 
 
 def head_of(graph: LayerGraph) -> Head | None:
-    """How to read the answer of a model, or `None` if it is no classifier."""
+    """How to read the answer of a model, or `None` if it is no classifier, or its logits are not
+    to be had."""
     last = graph.find(graph.output)
     if len(last.shape) != 1:
         return None
@@ -39,6 +40,9 @@ def head_of(graph: LayerGraph) -> Head | None:
     to_probabilities = sigmoid if squash == "sigmoid" else softmax
     if isinstance(operation, keras.layers.Dense):
         if squash in ("softmax", "sigmoid"):
+            # Its kernel is whole numbers, which Keras scales in a way of its own.
+            if operation.quantization_mode:
+                return None
             return Head(last.inputs[0], lambda x: _linear(operation, x), to_probabilities)
         if squash == "linear" and operation.units > 1:
             return Head(last.path, lambda x: tf.cast(x, tf.float32), softmax)

@@ -139,7 +139,7 @@ def describe(model: keras.Model) -> ModelInfo:
         raise ValueError(f"`model` should be a keras.Model. Received: {type(model)}")
     size, channels, channels_first = _input(model)
     origin = _origins.get(model) or _Origin(model.name)
-    mode, note = _preprocessing(model)
+    mode, note = _preprocessing(model, channels)
     labels = origin.labels
     if labels is None and _classes(model) == 1000:
         labels = imagenet_labels()
@@ -369,7 +369,7 @@ _FAMILIES = (
 )
 
 
-def _preprocessing(model: keras.Model) -> tuple[str, str]:
+def _preprocessing(model: keras.Model, channels: int) -> tuple[str, str]:
     """Scaling that a model wants, and a note if that is a guess."""
     operations = list(_operations(model))
     for operation in operations:
@@ -380,7 +380,8 @@ def _preprocessing(model: keras.Model) -> tuple[str, str]:
             break
     names = {operation.name for operation in operations}
     for mode, family in _FAMILIES:
-        if family <= names:
+        # The means of the others are those of three colours.
+        if family <= names and (channels != 1 or mode == "tf"):
             return mode, ""
     return "none", "preprocessing unknown: the model is fed 0…255 as they are"
 

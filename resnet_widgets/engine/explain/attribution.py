@@ -148,17 +148,18 @@ def integrated_gradients(
     start = np.broadcast_to(np.asarray(baseline, np.float32), x.shape)
     pace = Pace("Integrated gradients", steps + 1, progress)
 
-    def gradients(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def gradients(positions: np.ndarray) -> tuple[np.ndarray, list[float]]:
         """Sum of the gradients at these positions between 0 and 1, and the logits there."""
-        total, scores, done = np.zeros(x.shape, np.float64), [], 0
+        scores: list[float] = []
+        total, done = np.zeros(x.shape, np.float64), 0
         for count in _batches(len(positions), cache.batch_size(_GRADIENTS_AT_ONCE)):
             at = positions[done : done + count].astype(np.float32)[:, None, None, None]
             logits, found = cache.gradient(image, source, index, start + at * (x - start))
             total += found.sum(axis=0, dtype=np.float64)
-            scores.append(logits[:, index])
+            scores.extend(logits[:, index])
             done += count
             pace.step(count)
-        return total, np.concatenate(scores)
+        return total, scores
 
     # The trapezoidal rule: the ends count half, and doubling the steps keeps all there is.
     ends, scores = gradients(np.array([0.0, 1.0]))
@@ -203,7 +204,8 @@ def occlusion(
 
     Raises:
         ValueError: If the model has no classifier or no such class, the network gives no number for
-            it, `image` is a batch, or `window` or `stride` is not 1 or more.
+            it, `image` is a batch, `window` or `stride` is not 1 or more, or `stride` is greater
+            than `window`.
     """
     index = class_index(cache, image, target)
     source = cache.layers[0].path
@@ -212,6 +214,11 @@ def occlusion(
     stride = max(1, window // 2) if stride is None else stride
     _check_count("window", window)
     _check_count("stride", stride)
+    if stride > window:
+        raise ValueError(
+            "`stride` must be at most `window`, or no square covers the pixels between. "
+            f"Received: stride={stride!r}, window={window!r}"
+        )
     corners = [
         (y, x) for y in _starts(height, window, stride) for x in _starts(width, window, stride)
     ]

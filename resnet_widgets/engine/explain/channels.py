@@ -27,7 +27,8 @@ class InputShares:
         cell: `(row, column)` of the cell, or `None` for the mean over all cells.
         shares: What each input channel adds, float32 `(input channels,)`.
         bias: What is added besides.
-        value: The number that they sum up to: that cell, or the mean of the channel.
+        value: The number that they sum up to: that cell, or the mean of the channel, before the
+            convolution's own activation and edits of it.
     """
 
     conv: str
@@ -78,17 +79,16 @@ def inputs_of(
         )
     source = cache.graph.find(conv).inputs[0]
     x = map_of(cache, image, source)
-    y = map_of(cache, image, conv)[..., channel]
-    if cell is not None and not (0 <= cell[0] < y.shape[0] and 0 <= cell[1] < y.shape[1]):
-        raise ValueError(
-            f"`cell` must be (row, column) within {y.shape[0]} × {y.shape[1]}. "
-            f"Received: cell={cell!r}"
-        )
     maps = _share_maps(x, kernel[..., channel], operation)
-    shares = maps.mean(axis=(0, 1)) if cell is None else maps[cell]
-    value = float(y.mean(dtype=np.float64) if cell is None else y[cell])
+    rows, columns = maps.shape[:2]
+    if cell is not None and not (0 <= cell[0] < rows and 0 <= cell[1] < columns):
+        raise ValueError(
+            f"`cell` must be (row, column) within {rows} × {columns}. Received: cell={cell!r}"
+        )
+    shares = np.asarray(maps.mean(axis=(0, 1)) if cell is None else maps[cell], np.float32)
     bias = float(keras.ops.convert_to_numpy(operation.bias)[channel]) if operation.use_bias else 0.0
-    return InputShares(conv, source, channel, cell, np.asarray(shares, np.float32), bias, value)
+    value = float(shares.sum(dtype=np.float64)) + bias
+    return InputShares(conv, source, channel, cell, shares, bias, value)
 
 
 def kernels_of(cache: ActivationCache, layer: str, channel: int) -> np.ndarray:

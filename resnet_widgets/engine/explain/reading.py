@@ -109,11 +109,16 @@ def early_reading(
         A `BlockReading` for each cut of the network that has a map, in order.
 
     Raises:
-        ValueError: If there are fewer than two labels, beside the photo itself, or `image` is a
-            batch.
+        ValueError: If there are fewer than two labels, beside the photo itself, `image` is a
+            batch, or the network has no map.
     """
     photos = LabelledPhotos(photos)
     layers = [p.output for p in cache.graph.pieces if len(cache.graph.find(p.output).shape) == 3]
+    if not layers:
+        raise ValueError(
+            "Early reading goes from map to map, and this network has no layer with a map that all "
+            f"that follows depends on. Received: {cache!r}"
+        )
     own = cache.key(image.image if isinstance(image, EditedRun) else image)
     known: dict[str, list[dict[str, np.ndarray]]] = {}
     pace = Pace("Reading labelled photos", len(photos.pairs) + 1, progress)

@@ -15,6 +15,7 @@ import numpy as np
 from ..download import Progress
 from ..relu import is_relu
 from .pace import Pace
+from .target import map_of
 
 if TYPE_CHECKING:
     from ..activations import ActivationCache
@@ -200,7 +201,7 @@ def site(cache: ActivationCache, image: Any, layer: str) -> Site:
         A `Site`.
 
     Raises:
-        ValueError: If there is no convolution at this place.
+        ValueError: If there is no convolution at this place, or `image` is a batch.
     """
     conv, bn, relu = site_paths(cache.graph, layer)
     scale = shift = mean = variance = gain = offset = None
@@ -216,8 +217,8 @@ def site(cache: ActivationCache, image: Any, layer: str) -> Site:
         offset = shift - mean * gain
     cut = None
     if relu:
-        before = cache.activation(image, cache.graph.find(relu).inputs[0])
-        cut = (before < 0).mean(axis=tuple(range(before.ndim - 1))).astype(np.float32)
+        before = map_of(cache, image, cache.graph.find(relu).inputs[0])
+        cut = (before < 0).mean(axis=(0, 1)).astype(np.float32)
     return Site(conv, bn, relu, scale, shift, mean, variance, gain, offset, cut)
 
 
