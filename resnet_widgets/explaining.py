@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # What takes long: the others must not wait for it. Of the CAMs only Score-CAM does.
 _SLOW = frozenset({"rank", "pixels", "dream", "reading"})
+# Views whose questions are answered. A page that was lost has asked for nothing more.
+_MOST_VIEWS = 8
 
 
 class Explainer:
@@ -40,6 +42,8 @@ class Explainer:
         self._looked_at = looked_at
         # All blocks of one photo, which another channel asks for again.
         self._blocks: tuple[Any, list[Residual]] = (None, [])
+        # The one that has asked last is the last.
+        self._views: list[str] = []
         self._quick, self._slow = Worker(), Worker()
 
     def read_with(self, photos: Any) -> str:
@@ -57,8 +61,8 @@ class Explainer:
         named = ", ".join(labels[:MOST_READ]) + (", …" if len(labels) > MOST_READ else "")
         return f"{len(self.labelled.pairs)} photos of {len(labels)} labels: {named}"
 
-    def ask(self, what: str, options: dict[str, Any], say: Say) -> Future[Answer]:
-        """Answers one question, in the background; a newer one of its kind takes its place.
+    def ask(self, what: str, options: dict[str, Any], say: Say, view: str) -> Future[Answer]:
+        """Answers one question, in the background; a newer one of its kind and view replaces it.
 
         Every answer says in `edits` what it is of: the page may have others by then.
 
@@ -79,13 +83,22 @@ class Explainer:
 
         slow = what in _SLOW or options.get("method") == "score-cam"
         worker, other = (self._slow, self._quick) if slow else (self._quick, self._slow)
-        other.cancel(what)
-        return worker.submit(run, kind=what)
+        other.cancel((what, view))
+        self._remember(view)
+        return worker.submit(run, kind=(what, view))
 
-    def cancel(self, what: str) -> None:
-        """Stops one question."""
+    def cancel(self, what: str, view: str) -> None:
+        """Stops one question of a view."""
         for worker in (self._quick, self._slow):
-            worker.cancel(what)
+            worker.cancel((what, view))
+
+    def _remember(self, view: str) -> None:
+        """Counts a view among those that ask; the one that was silent longest has to go."""
+        views = [*(other for other in self._views if other != view), view]
+        self._views = views[-_MOST_VIEWS:]
+        for gone in views[:-_MOST_VIEWS]:
+            for what in ANSWERS:
+                self.cancel(what, gone)
 
     def close(self) -> None:
         """Ends the background work, and lets labelled photos go."""

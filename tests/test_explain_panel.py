@@ -74,9 +74,12 @@ class Page:
             assert self.heard.wait_for(found, LONG), self.messages()
         return found()[0]
 
-    def ask(self, what, number=1, **options):
+    def ask(self, what, number=1, view="a", **options):
         question = {"kind": "ask", "id": number, "what": what, "options": options}
-        self.comm.page_sends(question)
+        self.comm.page_sends({**question, "view": view})
+
+    def cancel(self, what, view="a"):
+        self.comm.page_sends({"kind": "cancel", "what": what, "view": view})
 
 
 @pytest.fixture
@@ -336,7 +339,7 @@ def test_classes_follow_an_edit_while_a_picture_grows(page):
     page.wait("answer", 2)
     done = [m for m, _ in page.messages() if m["id"] == 1 and m["kind"] != "progress"]
     assert done == []
-    page.comm.page_sends({"kind": "cancel", "what": "dream"})
+    page.cancel("dream")
     page.wait("trouble", 1)
 
 
@@ -372,12 +375,35 @@ def test_a_picture_grows_and_is_cancelled_half_way(page):
         assert page.heard.wait_for(grown, LONG)
     assert len(grown()[0][0]) == 32 * 32 * 3
     assert page.explorer.why.size == [32, 32]
-    page.comm.page_sends({"kind": "cancel", "what": "dream"})
+    page.cancel("dream")
     content, _ = page.wait("trouble", 1)
     assert content["cancelled"] and content["message"] == "Cancelled."
     assert page.explorer.why.last_error is None
     page.ask("photo", number=2)
     page.wait("answer", 2)
+
+
+def test_two_views_of_an_explorer_do_not_end_each_others_questions(page):
+    started, hold = threading.Event(), threading.Event()
+    page.explorer._explainer._quick.submit(lambda task: (started.set(), hold.wait(LONG)))
+    assert started.wait(LONG)
+    try:
+        for number, view in enumerate("abac"):
+            page.ask("scores", number, view=view)
+        # Within one view the newest counts, and a view ends its own alone.
+        assert page.wait("trouble", 0)[0]["cancelled"]
+        page.cancel("scores", "c")
+        assert page.wait("trouble", 3)[0]["cancelled"]
+        # Of pages that come and go the last few are answered.
+        for number in range(4, 9):
+            page.ask("classes", number, view=f"view {number}")
+        assert [m["id"] for m, _ in page.messages() if m["kind"] == "trouble"] == [0, 3]
+        page.ask("scores", 9, view="one too many")
+        assert page.wait("trouble", 1)[0]["cancelled"]
+    finally:
+        hold.set()
+    for number in (2, *range(4, 10)):
+        page.wait("answer", number)
 
 
 @pytest.mark.parametrize(
@@ -392,7 +418,7 @@ def test_a_long_question_is_cancelled_half_way(page, what, options):
         send(data, **kwargs)
         if data.get("content", {}).get("kind") == "progress":
             heard.append(data)
-            page.comm.page_sends({"kind": "cancel", "what": what})
+            page.cancel(what)
 
     page.comm.send = cancel_at_once
     page.ask(what, layer="conv2_block1_out", **options)
@@ -415,17 +441,21 @@ def test_trouble_is_answered(page):
     [
         None,
         {"kind": "ask"},
-        {"kind": "ask", "id": -1, "what": "cam", "options": {}},
-        {"kind": "ask", "id": 1, "what": "cam", "options": []},
-        {"kind": "ask", "id": 1, "what": "cam", "options": {"layer": {}}},
-        {"kind": "ask", "id": 1, "what": "cam", "options": {"layer": "x" * 10_001}},
-        {"kind": "ask", "id": 1, "what": "cam", "options": {"cursor": [0] * 99}},
-        {"kind": "ask", "id": True, "what": "cam", "options": {}},
+        {"id": -1, "options": {}},
+        {"id": 1, "options": []},
+        {"id": 1, "options": {"layer": {}}},
+        {"id": 1, "options": {"layer": "x" * 10_001}},
+        {"id": 1, "options": {"cursor": [0] * 99}},
+        {"id": True, "options": {}},
+        {"id": 1, "options": {}, "view": None},
+        {"id": 1, "options": {}, "view": "x" * 65},
         {"kind": "cancel", "what": 3},
+        {"kind": "cancel", "what": "cam", "view": 3},
     ],
 )
 def test_what_is_no_question_is_dropped(page, content):
-    page.comm.page_sends(content)
+    about = {"kind": "ask", "view": "a", "what": "cam"}
+    page.comm.page_sends({**about, **content} if content and "id" in content else content)
     assert page.messages() == []
 
 

@@ -69,5 +69,6 @@ def test_every_question_has_an_answer_or_a_reason(explorer, what):
     options = {"layer": "conv1_relu", "channel": 1, "steps": 4, "method": "grad-cam"}
     if what == "pixels":
         options["method"] = "saliency"
-    comm.page_sends({"kind": "ask", "id": 1, "what": what, "options": options})
+    question = {"kind": "ask", "id": 1, "view": "a", "what": what, "options": options}
+    comm.page_sends(question)
     assert answered.wait(LONG)

@@ -279,8 +279,11 @@ def test_what_is_not_shared_with_a_page_is_neither_taken_from_it_nor_shown_to_it
 @example(content={"kind": "sample", "name": HALF}, buffers=[])
 @example(content={"kind": "photo", "name": HALF, "note": HALF}, buffers=[b"data"])
 @example(content={"kind": "show", "photo": HALF, "name": HALF}, buffers=[])
-@example(content={"kind": "ask", "id": HALF, "what": HALF, "options": {}}, buffers=[])
-@example(content={"kind": "ask", "id": 1, "what": "kernel", "options": {"layer": HALF}}, buffers=[])
+@example(content={"kind": "ask", "id": HALF, "view": HALF, "what": HALF, "options": {}}, buffers=[])
+@example(
+    content={"kind": "ask", "id": 1, "view": HALF, "what": "cam", "options": {"layer": HALF}},
+    buffers=[],
+)
 def test_any_message(name, content, buffers):
     with pytest.MonkeyPatch.context() as patch:
         watch = Watch(patch)
@@ -324,7 +327,7 @@ def test_any_question_has_an_answer_or_a_worded_error(what, data):
             answered.set()
 
     comm.send = listen
-    question = {"kind": "ask", "id": 1, "what": what, "options": options}
+    question = {"kind": "ask", "id": 1, "view": "a", "what": what, "options": options}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(answers, "_MOST_STEPS", 2)
         comm.page_sends(question)

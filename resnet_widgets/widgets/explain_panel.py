@@ -13,6 +13,7 @@ from ._base import LONGEST_NAME, Widget, WidgetList, clamp_cursor, clamp_index, 
 from .activation_map import ActivationMap
 
 _LARGEST_ID = 2**53
+_LONGEST_VIEW = 64
 # What a page may hand over: some names and numbers, and never more edits than a person makes, of
 # no more channels in all (they go there and back with each step of a scale).
 _MOST_OPTIONS = 16
@@ -29,10 +30,11 @@ class ExplainPanel(Widget):
     It draws; what it shows is asked of `source`, and nothing of that is a trait.
 
     Args:
-        source: Function of `(what, options, say)`: a name such as `"cam"`, a `dict`, and a function
-            `say(share, text, buffers)` that shows progress. Returns a `concurrent.futures.Future`
-            of a JSON `dict` and a list of buffers. What it raises is shown.
-        cancel: Function of the name of what to stop.
+        source: Function of `(what, options, say, view)`: a name such as `"cam"`, a `dict`, a
+            function `say(share, text, buffers)` that shows progress, and the name of the view that
+            asks: one panel can be drawn in several places. Returns a `concurrent.futures.Future` of
+            a JSON `dict` and a list of buffers. What it raises is shown.
+        cancel: Function of `(what, view)`: what to stop, and who had asked for it.
 
     Attributes:
         store: The `FrameStore` that maps are read from.
@@ -67,12 +69,12 @@ class ExplainPanel(Widget):
 
     def __init__(
         self,
-        source: Callable[[str, dict[str, Any], Say], Future[Answer]],
-        cancel: Callable[[str], None] | None = None,
+        source: Callable[[str, dict[str, Any], Say, str], Future[Answer]],
+        cancel: Callable[[str, str], None] | None = None,
         **kwargs: Any,
     ) -> None:
         self._source = source
-        self._cancel = cancel or (lambda what: None)
+        self._cancel = cancel or (lambda what, view: None)
         super().__init__(**kwargs)
         self.on_msg(self._receive)
 
@@ -126,12 +128,12 @@ class ExplainPanel(Widget):
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
         kind = content.get("kind") if isinstance(content, dict) else None
-        if kind == "cancel" and isinstance(content.get("what"), str):
-            self._cancel(content["what"])
+        if kind == "cancel" and isinstance(content.get("what"), str) and _is_view(content):
+            self._cancel(content["what"], content["view"])
         elif kind == "ask" and _is_question(content):
-            self._ask(content["id"], content["what"], content["options"])
+            self._ask(*(content[name] for name in ("id", "what", "options", "view")))
 
-    def _ask(self, number: int, what: str, options: dict[str, Any]) -> None:
+    def _ask(self, number: int, what: str, options: dict[str, Any], view: str) -> None:
         about = {"id": number, "what": what}
 
         def say(share: float | None, text: str, buffers: list[bytes]) -> None:
@@ -153,7 +155,7 @@ class ExplainPanel(Widget):
             self.send({**about, "kind": "trouble", "cancelled": cancelled, "message": message})
 
         try:
-            self._source(what, options, say).add_done_callback(answer)
+            self._source(what, options, say, view).add_done_callback(answer)
         except Exception as error:
             refuse(error)
 
@@ -169,10 +171,17 @@ def _is_question(content: dict[str, Any]) -> bool:
         type(number) is int
         and 0 <= number < _LARGEST_ID
         and isinstance(what, str)
+        and _is_view(content)
         and isinstance(options, dict)
         and len(options) <= _MOST_OPTIONS
         and all(_is_small(value) for value in options.values())
     )
+
+
+def _is_view(content: dict[str, Any]) -> bool:
+    """Whether `content` says which view of the panel it is from."""
+    view = content.get("view")
+    return isinstance(view, str) and len(view) <= _LONGEST_VIEW
 
 
 def _is_small(value: Any) -> bool:

@@ -9,7 +9,7 @@ import { saveNow } from "./saving.js";
 const TRIES = 3;
 
 /**
- * Questions to the kernel; of each kind only the newest is answered.
+ * Questions of one view to the kernel; of each kind only the newest is answered.
  * @param {any} model
  * @param {AbortSignal} signal
  * @returns {Pick<Panel, "ask" | "cancel">}
@@ -20,8 +20,9 @@ export function questions(model, signal) {
    *   resolve: Function, reject: Function, onProgress?: Function }>}
    */
   const open = new Map();
-  // Another page, or this one before a reload, may have questions open at the same kernel.
+  // Another view, or this one before a reload, may have questions open at the same kernel.
   let last = Math.floor(Math.random() * 2 ** 40);
+  const view = String(last);
   /**
    * While a notebook waits for the kernel to take one change it holds the next one back, so a
    * question can be answered for older edits. Where there are others by now it is not asked again.
@@ -48,21 +49,23 @@ export function questions(model, signal) {
     if (isAnswer) question.resolve({ data: message.data, buffers });
     else question.reject(new Error(message.message));
   }
+  const cancel = (/** @type {string} */ what) => model.send({ kind: "cancel", what, view });
   model.on("msg:custom", receive);
   signal.addEventListener("abort", () => model.off("msg:custom", receive));
+  window.addEventListener("pagehide", () => [...open.keys()].forEach(cancel), { signal });
   return {
     ask(what, options = {}, onProgress) {
       open.get(what)?.resolve(null);
       return new Promise((resolve, reject) => {
         const id = ++last;
-        const send = () => model.send({ kind: "ask", id, what, options });
+        const send = () => model.send({ kind: "ask", id, view, what, options });
         const about = { edits: model.get("edits"), tries: 1, send };
         open.set(what, { id, ...about, resolve, reject, onProgress });
         saveNow();
         send();
       });
     },
-    cancel: (what) => model.send({ kind: "cancel", what }),
+    cancel,
   };
 }
 

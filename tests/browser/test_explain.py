@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -672,7 +673,9 @@ def test_what_is_begun_after_an_edit_is_not_ended_by_its_photo(show_panel, secti
     update(page, photo="cat 1234")
     next_frame(page)
     sent = page.evaluate("() => stub.models.shown.sent")
-    assert {"kind": "cancel", "what": what} not in sent[sent.index(asked(page, what)) :]
+    assert {"kind": "cancel", "what": what, "view": ANY} not in sent[
+        sent.index(asked(page, what)) :
+    ]
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
 
 
@@ -683,7 +686,9 @@ def test_a_ranking_that_runs_is_ended_when_it_is_of_something_else(show_panel, c
     asked(page, "rank")
     update(page, **change)
     expect(page.get_by_role("button", name="Which channels matter most?")).to_be_visible()
-    assert {"kind": "cancel", "what": "rank"} in page.evaluate("() => stub.models.shown.sent")
+    assert {"kind": "cancel", "what": "rank", "view": ANY} in page.evaluate(
+        "() => stub.models.shown.sent"
+    )
     answer(page, "rank", RANKED)
     next_frame(page)
     expect(page.locator(".rw-why-list .rw-row")).to_have_count(0)
@@ -1012,6 +1017,7 @@ def test_a_picture_grows_and_is_cancelled_half_way(show_panel):
     assert page.evaluate("() => stub.models.shown.sent.at(-1)") == {
         "kind": "cancel",
         "what": "dream",
+        "view": ANY,
     }
     answer(page, "dream", None, kind="trouble", cancelled=True, message="Cancelled.")
     expect(page.get_by_text("Cancelled.")).to_be_visible()
@@ -1079,7 +1085,11 @@ def test_blocks_that_take_long_say_so_and_can_be_cancelled(show_panel):
     answer(page, "residual", None, kind="progress", share=0.5, text="8 of 16")
     expect(page.get_by_text("8 of 16")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
-    assert page.evaluate("stub.models.shown.sent.at(-1)") == {"kind": "cancel", "what": "residual"}
+    assert page.evaluate("stub.models.shown.sent.at(-1)") == {
+        "kind": "cancel",
+        "what": "residual",
+        "view": ANY,
+    }
     answer(page, "residual", None, kind="trouble", cancelled=True, message="Cancelled.")
     expect(page.get_by_text("Cancelled.")).to_be_visible()
     # They were of the other photo.
@@ -1168,7 +1178,11 @@ def test_the_answer_forms_block_after_block(show_panel):
     answer(page, "reading", None, kind="progress", share=0.5, text="Reading: 4 of 8")
     expect(page.get_by_text("Reading: 4 of 8")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
-    assert page.evaluate("stub.models.shown.sent.at(-1)") == {"kind": "cancel", "what": "reading"}
+    assert page.evaluate("stub.models.shown.sent.at(-1)") == {
+        "kind": "cancel",
+        "what": "reading",
+        "view": ANY,
+    }
     answer(page, "reading", None, kind="trouble", cancelled=True, message="Cancelled.")
     page.get_by_role("button", name="Read again").click()
     answer(page, "reading", READING)

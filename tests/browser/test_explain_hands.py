@@ -109,3 +109,28 @@ def test_an_undo_takes_the_edit_that_it_names(show_panel):
     answer(page, "scores", {**EDITED, "edits": [seven]})
     page.get_by_role("button", name=f"Undo mute channel 7 of {LAYER}").click()
     assert trait(page, "edits") == [nine, three]
+
+
+def test_each_view_asks_and_cancels_for_itself(show_panel):
+    page = show_panel()
+    page.evaluate(
+        """async () => {
+          const el = document.createElement("div");
+          document.body.append(el);
+          const widget = await stub.host.getWidget("anywidget:shown");
+          await widget.render({ el, signal: stub.signal });
+        }"""
+    )
+    page.wait_for_function(f"{count_of('scores')} === 2")
+    questions = page.evaluate("() => stub.models.shown.sent")
+    views = [question["view"] for question in questions]
+    assert all(views) and views[0] != views[1]
+    page.get_by_role("button", name="Which channels matter most?").first.click()
+    page.get_by_role("button", name="Cancel").click()
+    ended = {"kind": "cancel", "what": "rank", "view": views[0]}
+    assert page.evaluate("() => stub.models.shown.sent.at(-1)") == ended
+    # A page that goes lets go of what it still waits for.
+    page.evaluate("() => window.dispatchEvent(new Event('pagehide'))")
+    sent = page.evaluate("() => stub.models.shown.sent")
+    for view in views:
+        assert {"kind": "cancel", "what": "scores", "view": view} in sent
