@@ -7,6 +7,7 @@ import { explorerLayout } from "./widgets/explorer_layout.js";
 import { explorerPointing } from "./widgets/explorer_pointing.js";
 import { DRAWING } from "./widgets/frame.js";
 import { watchKernel } from "./widgets/lifeline.js";
+import { onNewPicture, withoutEdits } from "./widgets/photo_thumb.js";
 import { handWins, saveNow } from "./widgets/saving.js";
 import { becomeRoot, element, followFrame, onChange } from "./widgets/shared.js";
 
@@ -152,9 +153,10 @@ async function renderExplorer({ model, el, signal, host }) {
     if (model.get("photo")) model.send({ kind: "picture", photo: model.get("photo") });
   }
   async function receive(/** @type {any} */ message, /** @type {DataView[]} */ buffers) {
-    if (message.kind !== "picture" || message.photo !== model.get("photo")) return;
+    const isShown = () => withoutEdits(message.photo) === withoutEdits(model.get("photo"));
+    if (message.kind !== "picture" || !isShown()) return;
     const bitmap = await createImageBitmap(new Blob([/** @type {any} */ (buffers[0])]));
-    if (signal.aborted || message.photo !== model.get("photo")) bitmap.close();
+    if (signal.aborted || !isShown()) bitmap.close();
     else layout.photo.show(bitmap, model.get("picture"));
   }
   const pickers = [models.picker, models.compare_picker];
@@ -199,12 +201,10 @@ async function renderExplorer({ model, el, signal, host }) {
   layout.boxes.tree.addEventListener("pointerleave", () => clearTimeout(resting), { signal });
   const retry = (/** @type {any} */ { detail }) => store.retry(model.get("photo"), detail);
   layout.boxes.tree.addEventListener("rw-chosen", retry, { signal });
-  // A photo and its own crop have one key, because the model sees the same, but two pictures.
-  onChange(model, ["photo", "picture"], fetchPicture, signal);
 
   widgets.picker.exports.dropTarget(el, signal);
   widgets.compare_picker.exports.dropTarget(layout.compareBox, signal);
-  fetchPicture();
+  onNewPicture(model, { photo: "photo", picture: "picture" }, fetchPicture, signal);
   const { boxes, header } = layout;
   await Promise.all([
     widgets.tree.render({ el: boxes.tree, signal }),

@@ -137,6 +137,7 @@ export default {
         const panel = valuePanel(model, signal);
         el.append(panel.node);
         await followFrame({ model, host, signal }, (state) => {
+          el.classList.toggle("rw-busy", state.state === "busy");
           if (state.state === "ready") panel.show(state.frame, state);
           else if (state.state !== "busy") panel.show(null);
         });
@@ -150,6 +151,7 @@ export default {
         const pins = pinPanel(model, signal);
         el.append(pins.node);
         await followFrame({ model, host, signal }, (state) => {
+          el.classList.toggle("rw-busy", state.state === "busy");
           if (state.state === "ready") pins.show(state.frame, state);
           else if (state.state !== "busy") pins.show(null);
         });

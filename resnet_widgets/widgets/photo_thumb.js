@@ -1,8 +1,31 @@
-// A photo in little: what the model sees of it.
+// A photo in little: what the model sees of it. And when its picture has to be asked for.
 
 import { element, onChange } from "./shared.js";
 
 const SIDE = 36;
+
+/** A photo without the edits of what was computed for it: its picture is the same. */
+export const withoutEdits = (/** @type {string} */ photo) => photo.split(" ")[0];
+
+/**
+ * Calls `heard` at first and for each new picture, once where photo and picture change together. A
+ * photo and its own crop have one key, because the model sees the same, but two pictures.
+ * @param {any} model
+ * @param {{ photo: string, picture: string }} traits with the key of the photo, and what is said of it
+ * @param {() => void} heard
+ * @param {AbortSignal} signal
+ */
+export function onNewPicture(model, { photo, picture }, heard, signal) {
+  const pictureNow = () => JSON.stringify([withoutEdits(model.get(photo)), model.get(picture)]);
+  let last = pictureNow();
+  const look = () => {
+    if (signal.aborted || pictureNow() === last) return;
+    last = pictureNow();
+    heard();
+  };
+  onChange(model, [photo, picture], () => queueMicrotask(look), signal);
+  heard();
+}
 
 /**
  * @param {object} options
@@ -20,11 +43,12 @@ export function photoThumb({ model, photo, picture, asks, signal }) {
   });
 
   async function receive(/** @type {any} */ message, /** @type {DataView[]} */ buffers) {
-    const key = model.get(photo);
-    if (message.kind !== "picture" || message.photo !== key || !model.get(picture).box) return;
+    const key = withoutEdits(model.get(photo));
+    if (message.kind !== "picture" || withoutEdits(message.photo) !== key) return;
+    if (!model.get(picture).box) return;
     const bitmap = await createImageBitmap(new Blob([/** @type {any} */ (buffers[0])]));
     const { size, box } = model.get(picture);
-    if (!signal.aborted && key === model.get(photo) && box)
+    if (!signal.aborted && key === withoutEdits(model.get(photo)) && box)
       draw(bitmap, bitmap.width / size[1], box);
     bitmap.close();
   }
@@ -51,7 +75,6 @@ export function photoThumb({ model, photo, picture, asks, signal }) {
   }
   model.on("msg:custom", receive);
   signal.addEventListener("abort", () => model.off("msg:custom", receive));
-  onChange(model, [photo, picture], ask, signal);
-  ask();
+  onNewPicture(model, { photo, picture }, ask, signal);
   return canvas;
 }

@@ -3,6 +3,7 @@
 import { channelTrack } from "./channel_track.js";
 import { blockValue, cursorCells, placeBox, placeOf, readingValue } from "./cursor.js";
 import { exactReader } from "./exact_reader.js";
+import { changeAndHandOn } from "./focus.js";
 import { visibleChannels } from "./orders.js";
 import { change, element, onChange, setTrait } from "./shared.js";
 
@@ -104,9 +105,9 @@ export function pinPanel(model, signal) {
       drop();
     };
     function drop() {
-      const next = rows.children[index + 1] ?? rows.children[index - 1];
       togglePin(model, pinNow());
-      /** @type {HTMLElement | null | undefined} */ (next?.querySelector("button"))?.focus();
+      const next = rows.children[Math.min(index, rows.childElementCount - 1)];
+      next?.querySelector("button")?.focus();
     }
     remove.addEventListener("click", drop, { signal: mine });
     row.addEventListener("keydown", onKey, { signal: mine });
@@ -148,7 +149,7 @@ export function pinPanel(model, signal) {
 
   function show() {
     const pins = model.get("pins");
-    change(node, { hidden: !frame || frame.isVector || pins.length === 0 });
+    changeAndHandOn(node, { hidden: !frame || frame.isVector || pins.length === 0 });
     for (const row of shown.splice(node.hidden ? 0 : pins.length)) row.end();
     if (node.hidden) return;
     while (shown.length < pins.length) shown.push(pinRow(shown.length));

@@ -496,6 +496,11 @@ def test_the_panel_can_be_drawn_elsewhere(show_map):
     expect(panel.locator(".rw-legend")).to_be_visible()
     panel.get_by_label("Colormap").select_option("magma")
     assert trait(page, "colormap") == "magma"
+    # As faint as the map, where they are of a layer on its way out.
+    page.evaluate("stub.holding = true")
+    update(page, layer="other")
+    for part in (".rw-title", ".rw-histogram", ".rw-legend"):
+        expect(panel.locator(part)).to_have_css("opacity", "0.35")
 
 
 def test_a_view_that_is_gone_listens_to_nothing(show_map):

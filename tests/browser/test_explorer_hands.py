@@ -271,6 +271,23 @@ def test_both_photos_of_a_comparison_are_there_in_little(show_explorer):
     expect(thumbs.nth(1)).to_be_hidden()
 
 
+def test_a_picture_is_asked_for_once_and_not_again_for_edits(show_explorer):
+    page = show_explorer()
+    asked = "stub.models.shown.sent.filter((m) => m.kind === 'picture').map((m) => m.photo)"
+    of_rocket = {"name": "rocket.jpg", "size": [60, 80], "box": [10, 0, 70, 60], "notes": []}
+    update(page, photo="rocket", picture=of_rocket)
+    page.wait_for_function(f"{asked}.length > 1")
+    update(page, photo="rocket edits")
+    next_frame(page)
+    assert page.evaluate(asked) == ["cat", "rocket"]
+    page.evaluate(
+        "(bytes) => stub.models.shown.receive({ kind: 'picture', photo: 'rocket' },"
+        " [new DataView(Uint8Array.from(bytes).buffer)])",
+        png((0, 0, 200)),
+    )
+    expect(page.get_by_role("application", name="Photo rocket.jpg")).to_be_visible()
+
+
 def test_whether_the_whole_photo_shows_is_a_trait(show_explorer):
     page = show_explorer(whole=True)
     crop = page.get_by_role("button", name="32² crop")

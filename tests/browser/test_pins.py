@@ -155,6 +155,16 @@ def test_rows_are_taken_away_by_button_and_key(show_map):
     assert page.evaluate("stub.keys") == []
 
 
+def test_the_focus_goes_to_the_pin_that_comes_next(show_map):
+    page = show_map(pins=[[x / 8, 0, (x + 1) / 8, 1 / 6] for x in range(3)])
+    page.get_by_role("button", name="Unpin row 0 col 0").press("Enter")
+    for column in (1, 2):
+        expect(page.get_by_role("button", name=f"Unpin row 0 col {column}")).to_be_focused()
+        page.keyboard.press("Delete")
+    expect(page.locator(".rw-pins")).to_be_hidden()
+    assert page.evaluate("document.activeElement.closest('.rw-map') !== null")
+
+
 def test_a_drag_pins_nothing(show_map):
     page = show_map()
     point(page, 1, 1)
