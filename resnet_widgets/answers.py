@@ -209,12 +209,14 @@ def _pixels(asked: Asked) -> Answer:
 
 
 def _residual(asked: Asked) -> Answer:
+    from .engine.explain.residual import block_around
+
     cache, image = asked.cache, asked.image
     all_blocks = asked.blocks(asked.progress)
     if not all_blocks:
         raise ValueError("This model has no residual blocks.")
     layer = asked.layer
-    around = cache.graph.find(layer).block
+    around = block_around(cache.graph, layer)
     one = next((found for found in all_blocks if found.block == around), all_blocks[-1])
     channel = max(0, min(asked.number("channel"), len(one.sum_energy) - 1))
     parts = cache.activations(image, [one.shortcut, one.branch, one.add]).values()

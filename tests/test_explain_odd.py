@@ -242,6 +242,22 @@ def test_blocks_of_a_dense_network_are_found_at_once():
     )
 
 
+def test_blocks_of_one_name_in_two_nested_models_are_two():
+    x = inputs = keras.Input((8, 8, 3))
+    for name in ("a", "b"):
+        inner = keras.Input((8, 8, 3))
+        branch = keras.layers.Conv2D(3, 1, name="conv2_block1_1_conv")(inner)
+        out = keras.layers.Add(name="conv2_block1_add")([inner, branch])
+        x = keras.Model(inner, keras.layers.ReLU(name="conv2_block1_out")(out), name=name)(x)
+    cache = rw.ActivationCache(keras.Model(inputs, x))
+    found = explain.residual_shares(cache, PHOTO)
+    assert [one.block for one in found] == ["a/conv2_block1", "b/conv2_block1"]
+    assert [one.add for one in found] == ["a/conv2_block1_add", "b/conv2_block1_add"]
+    for block in ("b/conv2_block1", "b/conv2_block1_1_conv"):
+        one = explain.residual(cache, PHOTO, block)
+        assert one.branch_share == found[1].branch_share != found[0].branch_share
+
+
 def test_what_lets_something_through_below_0_is_no_relu():
     layers = {
         "relu": keras.layers.ReLU(),

@@ -19,7 +19,7 @@ from .target import map_of
 
 if TYPE_CHECKING:
     from ..activations import ActivationCache
-    from ..graph import LayerGraph
+    from ..graph import LayerGraph, LayerInfo
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,21 +94,36 @@ def blocks_of(graph: LayerGraph) -> dict[str, tuple[str, str, str, str]]:
     """The residual blocks of a model, read from its graph.
 
     Returns:
-        Block → paths of shortcut, branch, sum and the ReLU after it (`""` if there is none).
+        Block → paths of shortcut, branch, sum and the ReLU after it (`""` if there is none). Where
+        several nested models have a block of one name, theirs comes before it: `"b/conv2_block1"`.
     """
     found = {}
     depths = _depths(graph)
-    for layer in graph:
-        if layer.kind != "Add" or len(layer.inputs) != 2 or not layer.block:
-            continue
+    for layer in _sums(graph):
         first, second = layer.inputs
         # The branch is the longer way; both come from the end of the block before.
         if depths[first] > depths[second]:
             first, second = second, first
         after = [other for other in graph if layer.path in other.inputs]
         relu = after[0].path if len(after) == 1 and is_relu(graph, after[0].path) else ""
-        found[layer.block] = (first, second, layer.path, relu)
+        found[block_around(graph, layer.path)] = (first, second, layer.path, relu)
     return found
+
+
+def block_around(graph: LayerGraph, path: str) -> str:
+    """Name of the block that a layer is in, as in `blocks_of`; `""` if there is none."""
+    block = next((layer.block for layer in graph if layer.path == path), "")
+    homes = {_home(layer.path) for layer in _sums(graph) if layer.block == block}
+    return _home(path) + block if len(homes) > 1 else block
+
+
+def _sums(graph: LayerGraph) -> list[LayerInfo]:
+    return [one for one in graph if one.kind == "Add" and len(one.inputs) == 2 and one.block]
+
+
+def _home(path: str) -> str:
+    """The nested models around a layer, each with a `/` behind it."""
+    return path[: path.rfind("/") + 1]
 
 
 def residual(cache: ActivationCache, image: Any, block: str) -> Residual:
@@ -126,7 +141,7 @@ def residual(cache: ActivationCache, image: Any, block: str) -> Residual:
         ValueError: If there is no such block, or `image` is a batch.
     """
     blocks = blocks_of(cache.graph)
-    name = block if block in blocks else _block_around(cache.graph, block)
+    name = block if block in blocks else block_around(cache.graph, block)
     if name not in blocks:
         names = list(blocks)
         hint = f"{names[0]!r} to {names[-1]!r}" if names else "of this model: it has none"
@@ -257,7 +272,3 @@ def _depths(graph: LayerGraph) -> dict[str, int]:
     for layer in graph:
         depths[layer.path] = 1 + max((depths[path] for path in layer.inputs), default=0)
     return depths
-
-
-def _block_around(graph: LayerGraph, path: str) -> str:
-    return next((layer.block for layer in graph if layer.path == path), "")
