@@ -499,7 +499,7 @@ def test_the_panel_can_be_drawn_elsewhere(show_map):
     # As faint as the map, where they are of a layer on its way out.
     page.evaluate("stub.holding = true")
     update(page, layer="other")
-    for part in (".rw-title", ".rw-histogram", ".rw-legend"):
+    for part in (".rw-title span:last-child", ".rw-histogram", ".rw-legend"):
         expect(panel.locator(part)).to_have_css("opacity", "0.35")
 
 
