@@ -127,7 +127,7 @@ export function explorerLayout({ model, el, signal, host, models, rowOf, inputSi
     element("code", { text: 'explorer.image = "cat.jpg"' }),
   );
   const body = element("div", { class: "rw-explorer-body" }, treePart, main, empty);
-  const footer = footerOf();
+  const footer = footerOf(el, signal);
   el.append(header.node, errorLine(model, signal), gone, notes, waiting, body, footer.node, help);
 
   function arrange() {

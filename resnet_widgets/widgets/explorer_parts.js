@@ -151,8 +151,17 @@ export function predictionList({ model, why, host, signal }) {
   return node;
 }
 
-export function footerOf() {
+/**
+ * @param {HTMLElement} el the explorer
+ * @param {AbortSignal} signal
+ */
+export function footerOf(el, signal) {
   const where = element("span", { class: "rw-explorer-where" });
+  // What keys lead to is read out; a pointer would make it talk without end.
+  for (const [type, live] of Object.entries({ keydown: "polite", pointermove: "off" })) {
+    const listen = () => change(where, { "aria-live": live });
+    el.addEventListener(type, listen, { signal, capture: true });
+  }
   const keys = [
     ["← →", "channel"],
     ["↑ ↓", "layer"],

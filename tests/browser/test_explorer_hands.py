@@ -99,6 +99,17 @@ def test_keys_walk_over_the_photo(show_explorer):
     assert trait(page, "layer") == LAYER
 
 
+def test_the_number_that_keys_lead_to_is_read_out(show_explorer):
+    page = show_explorer()
+    wait_shown(page, LAYER, 2)
+    read_out = page.locator(".rw-explorer [aria-live=polite]:visible").filter(has_text="row")
+    page.locator(".rw-explorer-top .rw-picture").press("ArrowRight")
+    expect(read_out).to_contain_text(re.compile("row 4 col 4 ≈"))
+    point(page, 0.1, 0.1, ".rw-explorer-top .rw-picture")
+    expect(page.locator(".rw-explorer-where")).to_contain_text("row 0 col 0")
+    expect(read_out).to_have_count(0)
+
+
 def test_the_map_lies_over_the_photo_as_strongly_as_wanted(show_explorer):
     page = show_explorer()
     wait_shown(page, LAYER, 2)
