@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from explaining import both_networks, close, model_input, run_edited, said_until_ended
+from PIL import Image
 
 import resnet_widgets as rw
 from resnet_widgets.engine import program
@@ -257,6 +258,15 @@ def test_edits_are_named_listed_undone_and_written_down(cache, photo):
 def test_what_is_wrong_is_said(cache, photo, make, message):
     with pytest.raises(ValueError, match=message):
         cache.run(photo, [make()])
+
+
+def test_a_file_is_read_once(cache, photo, tmp_path):
+    path = tmp_path / "noise.png"
+    Image.fromarray(photo).save(path)
+    run = cache.run(path, [Mute("conv5_block3_out", 1)])
+    path.unlink()
+    assert run.source == "noise.png"
+    assert run.scores_before() == run.without().scores() == cache.scores(photo)
 
 
 def test_one_photo_at_a_time(cache, photo):

@@ -5,9 +5,11 @@ import itertools
 import keras
 import numpy as np
 import pytest
+from test_explorer import network
 
 import resnet_widgets as rw
 from resnet_widgets import explain
+from resnet_widgets.engine import model_input
 from resnet_widgets.engine.graph_reader import read_layers
 from resnet_widgets.engine.relu import ends_in_relu, is_relu
 
@@ -67,6 +69,41 @@ def test_a_muted_layer_is_muted_whatever_its_name(odd):
     assert not run.activation(layer).any()
     before = run.before(layer)
     assert before.any()
+
+
+@pytest.fixture(scope="module")
+def small():
+    cache = rw.ActivationCache(network())
+    yield cache
+    cache.close()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c, file: explain.grad_cam(c, file, "conv1_relu"),
+        lambda c, file: explain.score_cam(c, file, "conv3_block1_out"),
+        lambda c, file: explain.rank_channels(c, file, "conv3_block1_out"),
+        lambda c, file: explain.saliency(c, file),
+        lambda c, file: explain.smooth_grad(c, file, samples=2),
+        lambda c, file: explain.integrated_gradients(c, file, steps=2, most_steps=2),
+        lambda c, file: explain.occlusion(c, file, window=16),
+        lambda c, file: explain.residual_shares(c, file),
+        lambda c, file: explain.inputs_of(c, file, "conv3_block1_1_conv", 0),
+        lambda c, file: explain.early_reading(c, file, {"a": [PHOTO], "b": [255 - PHOTO]}),
+        lambda c, file: explain.seconds_for(c, file, "saliency"),
+        lambda c, file: explain.site(c, file, "conv1_conv"),
+        lambda c, file: explain.residual(c, file, "conv3_block1"),
+    ],
+)
+def test_every_method_reads_a_file_once(small, monkeypatch, photo_path, call):
+    """It may be large, or change meanwhile."""
+    load_image, read = model_input.load_image, []
+    monkeypatch.setattr(
+        model_input, "load_image", lambda *given: read.append(given[0]) or load_image(*given)
+    )
+    call(small, photo_path)
+    assert read == [photo_path]
 
 
 @pytest.fixture(scope="module")

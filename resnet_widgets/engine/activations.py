@@ -284,7 +284,7 @@ class ActivationCache:
         made = tuple(edits)
         if isinstance(image, EditedRun):
             image, made = image.image, image.edits + made
-        run = EditedRun(self, image, made)
+        run = EditedRun(self, self.open(image), made)
         photo = self._inputs.read(run)
         if (photo.base if isinstance(photo, EditedInput) else photo).is_batch:
             raise ValueError("`run` takes one image at a time. Received: a batch of images")
@@ -387,6 +387,10 @@ class ActivationCache:
         give_back_soon()
 
     # -- for `explain` -----------------------------------------------------------------------------
+
+    def open(self, image: Any) -> Any:
+        """A photo as an `InputImage`, so that its file is read once; all else as it is."""
+        return self._inputs.open(image)
 
     def logits_with_masks(self, image: Any, layer: str, masks: np.ndarray) -> np.ndarray:
         """Logits for each of many versions of one activation.

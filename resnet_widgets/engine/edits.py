@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .activations import ActivationCache
     from .classes import ClassScore
     from .graph import LayerGraph
+    from .images import InputImage
 
 Box = tuple[float, float, float, float]
 
@@ -271,10 +272,10 @@ class EditedRun:
 
     Attributes:
         edits: The edits, in the order they were made.
-        image: The photo.
+        image: The photo, an `InputImage`.
     """
 
-    def __init__(self, cache: ActivationCache, image: Any, edits: tuple[Edit, ...]) -> None:
+    def __init__(self, cache: ActivationCache, image: InputImage, edits: tuple[Edit, ...]) -> None:
         self.cache = cache
         self.image = image
         self.edits = edits
@@ -291,7 +292,7 @@ class EditedRun:
     @property
     def source(self) -> str:
         """Name of the photo, as `InputImage.source`."""
-        return getattr(self.image, "source", "") or type(self.image).__name__
+        return self.image.source
 
     def activation(self, layer: str) -> np.ndarray:
         """Output of one layer after the edits, as `ActivationCache.activation`."""

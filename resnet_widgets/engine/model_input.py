@@ -106,15 +106,19 @@ class InputReader:
             return EditedInput(base, image.masks, self._graph, f"{base.key} {key_of(image.edits)}")
         if not preprocess:
             return raw_input(image, self._graph.input_shape)
-        if isinstance(image, (list, tuple)):
-            return self._batch(image)
+        opened = self.open(image)
+        if not isinstance(opened, InputImage):
+            return self._batch(opened)
+        return ModelInput(opened.digest, False, lambda: self.preprocess(opened.array))
+
+    def open(self, image: Any) -> Any:
+        """An `InputImage` of a photo; a batch and an `EditedRun` as they are."""
+        if isinstance(image, (EditedRun, list, tuple)):
+            return image
         rank = getattr(image, "ndim", None)
         if rank is None and hasattr(image, "shape"):
             rank = len(image.shape)
-        if rank == 4:
-            return self._batch(np.asarray(image))
-        loaded = self._load(image)
-        return ModelInput(loaded.digest, False, lambda: self.preprocess(loaded.array))
+        return np.asarray(image) if rank == 4 else self._load(image)
 
     def _load(self, image: Any) -> InputImage:
         if isinstance(image, InputImage):

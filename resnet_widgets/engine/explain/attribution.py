@@ -58,6 +58,7 @@ def saliency(cache: ActivationCache, image: Any, target: int | str | None = None
         ValueError: If the model has no classifier or no such class, the network gives no number for
             it, or `image` is a batch.
     """
+    image = cache.open(image)
     index = class_index(cache, image, target)
     values = cache.gradient(image, cache.layers[0].path, index)[1][0]
     return Attribution("saliency", index, np.abs(values).max(axis=2), values)
@@ -92,6 +93,7 @@ def smooth_grad(
             it, `image` is a batch, or `samples` is not 1 or more.
     """
     _check_count("samples", samples)
+    image = cache.open(image)
     index = class_index(cache, image, target)
     source = cache.layers[0].path
     x = map_of(cache, image, source)
@@ -142,6 +144,7 @@ def integrated_gradients(
             it, `image` is a batch, `baseline` has another shape, or `steps` is not 1 or more.
     """
     _check_count("steps", steps)
+    image = cache.open(image)
     index = class_index(cache, image, target)
     source = cache.layers[0].path
     x = map_of(cache, image, source)
@@ -207,6 +210,7 @@ def occlusion(
             it, `image` is a batch, `window` or `stride` is not 1 or more, or `stride` is greater
             than `window`.
     """
+    image = cache.open(image)
     index = class_index(cache, image, target)
     source = cache.layers[0].path
     height, width, colours = map_of(cache, image, source).shape

@@ -132,6 +132,7 @@ def grad_cam(
             f"`method` must be one of {METHODS}; for Score-CAM use `score_cam`. "
             f"Received: method={method!r}"
         )
+    image = cache.open(image)
     index = class_index(cache, image, target)
     path = cache.graph.find(layer).path
     activation = map_of(cache, image, path)
@@ -174,6 +175,7 @@ def score_cam(
         ValueError: If there is no such layer or class, the layer has no map, the network gives no
             number for the class, or `image` is a batch.
     """
+    image = cache.open(image)
     index = class_index(cache, image, target)
     path = cache.graph.find(layer).path
     activation = map_of(cache, image, path)

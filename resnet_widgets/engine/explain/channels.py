@@ -78,6 +78,7 @@ def inputs_of(
             f"Received: layer={layer!r} with groups={operation.groups}"
         )
     source = cache.graph.find(conv).inputs[0]
+    image = cache.open(image)
     x = map_of(cache, image, source)
     maps = _share_maps(x, kernel[..., channel], operation)
     rows, columns = maps.shape[:2]

@@ -77,7 +77,7 @@ def seconds_for(cache: ActivationCache, image: Any, method: str, *, steps: int =
     runs = {**_RUNS, "score-cam": steps, "visualise": 4 * steps}
     if method not in runs:
         raise ValueError(f"`method` must be one of {sorted(runs)}. Received: method={method!r}")
-    source = cache.layers[0].path
+    source, image = cache.layers[0].path, cache.open(image)
     end = cache.graph.output if method == "visualise" else cache.classifier.source
     unchanged = np.ones((1, 1, 1, 1), np.float32)
     times = []

@@ -62,6 +62,7 @@ def rank_channels(
         ValueError: If there is no such layer or class, no class depends on the layer, the network
             gives no number for the class, or `image` is a batch.
     """
+    image = cache.open(image)
     index = class_index(cache, image, target)
     path = cache.graph.find(layer).path
     activation = cache.activation(image, path)

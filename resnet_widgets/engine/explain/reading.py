@@ -119,6 +119,7 @@ def early_reading(
             "Early reading goes from map to map, and this network has no layer with a map that all "
             f"that follows depends on. Received: {cache!r}"
         )
+    image = cache.open(image)
     own = cache.key(image.image if isinstance(image, EditedRun) else image)
     known: dict[str, list[dict[str, np.ndarray]]] = {}
     pace = Pace("Reading labelled photos", len(photos.pairs) + 1, progress)

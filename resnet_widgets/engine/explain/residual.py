@@ -195,7 +195,7 @@ def residual_shares(
     Raises:
         ValueError: If `image` is a batch, or not a picture.
     """
-    blocks = blocks_of(cache.graph)
+    blocks, image = blocks_of(cache.graph), cache.open(image)
     pace = Pace("Taking blocks apart", len(blocks), progress)
     found = []
     for name, paths in blocks.items():
