@@ -216,6 +216,9 @@ export function camSection(panel) {
     const now = method.value + aboutOf(model, "layer", "target");
     if (now === asked) {
       markHere();
+      // Another section may have fetched it anew, and closed the one that is shown.
+      const photo = await panel.picture();
+      if (now === asked) picture.setPhoto(photo);
       return;
     }
     asked = now;

@@ -64,7 +64,7 @@ export function knobsSection(panel) {
   const { model, host, chosen, signal } = panel;
   const where = element("b");
   const besides = element("span", { class: "rw-soft" });
-  const channels = channelsField(panel);
+  const field = channelsField(panel);
   const mute = element("button", { type: "button", text: "Mute" });
   const solo = element("button", { type: "button", text: "Solo" });
   const erase = element("button", { type: "button", text: "Erase region" });
@@ -115,9 +115,9 @@ export function knobsSection(panel) {
         "div",
         { class: "rw-why-turned" },
         element("div", { class: "rw-why-where" }, where, besides),
-        channels.note,
+        field.note,
       ),
-      channels.node,
+      field.node,
       controls,
       element("div", { class: "rw-why-head" }, sum, reset),
       hint,
@@ -141,7 +141,9 @@ export function knobsSection(panel) {
     const now = chosen.get();
     return now?.length ? now : [model.get("channel")];
   }
-  const here = () => ({ layer: model.get("layer"), channels: turned() });
+  /** While the slider is dragged they stay, whatever is looked at. @type {any} */
+  let held = null;
+  const here = () => held ?? { layer: model.get("layer"), channels: turned() };
   const muted = () => ({ kind: "mute", ...here() });
   const alone = () => ({ kind: "solo", ...here() });
   const erased = () => ({
@@ -162,21 +164,35 @@ export function knobsSection(panel) {
     setTrait(model, "edits", []);
     mute.focus();
   });
+  factor.addEventListener("pointerdown", () => {
+    held = here();
+  });
+  const letGo = () => {
+    if (!held) return;
+    held = null;
+    arrange();
+  };
+  for (const end of ["pointerup", "pointercancel"])
+    window.addEventListener(end, letGo, { capture: true, signal });
+  let scaled = { ...here(), number: 1 };
   const scale = throttle(() => {
-    const number = Number(factor.value);
-    setTrait(model, "edits", withScale(edits(), model.get("layer"), turned(), number));
+    const { layer, channels, number } = scaled;
+    setTrait(model, "edits", withScale(edits(), layer, channels, number));
   }, signal);
-  factor.addEventListener("input", scale);
+  factor.addEventListener("input", () => {
+    scaled = { ...here(), number: Number(factor.value) };
+    scale();
+  });
 
   function arrange() {
-    const layer = model.get("layer");
-    const count = chosen.get()?.length;
+    const { layer, channels } = here();
+    const count = held ? channels.length : chosen.get()?.length;
     const which =
       count === undefined
         ? "which channels?"
         : count > 1
           ? countOfChannels(count)
-          : `channel ${turned()[0]}`;
+          : `channel ${channels[0]}`;
     where.textContent = layer ? `${layer} · ${which}` : "No layer";
     mute.disabled = solo.disabled = !layer || count === undefined;
     // What is written on them stays as wide, or a second tick would move what is below them.
@@ -200,13 +216,13 @@ export function knobsSection(panel) {
     sum.textContent = made ? `${made} ${made === 1 ? "edit" : "edits"}` : "Nothing is changed.";
     reset.hidden = made === 0;
     hint.hidden = made > 0;
-    const number = factorOf(edits(), layer, turned());
+    const number = factorOf(edits(), layer, channels);
     factor.value = String(number);
     factorText.textContent = `× ${formatFactor(number)}`;
     // What other edits silence, its own scale does not bring back.
-    const isSilenced = factorOf(withScale(edits(), layer, turned(), 1), layer, turned()) === 0;
+    const isSilenced = factorOf(withScale(edits(), layer, channels, 1), layer, channels) === 0;
     factor.disabled = mute.disabled || isSilenced;
-    const isScaled = areScaledByOthers(edits(), layer, turned());
+    const isScaled = areScaledByOthers(edits(), layer, channels);
     const [said, more] = isSilenced
       ? [" · silenced", "Silenced by another edit: undo that first"]
       : isScaled

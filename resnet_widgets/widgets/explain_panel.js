@@ -123,10 +123,13 @@ async function renderPanel({ model, el, signal, host }) {
     queueMicrotask(async () => {
       queued = false;
       if (signal.aborted || !model.get("opened") || !model.get("photo")) return;
+      const name = nameOf();
       try {
         await section().refresh();
-        trouble.hidden = true;
+        if (name === nameOf()) trouble.hidden = true;
       } catch (error) {
+        // Of a section that was left it would stand over another.
+        if (name !== nameOf()) return;
         trouble.textContent = /** @type {Error} */ (error).message;
         trouble.hidden = false;
       }
@@ -144,7 +147,10 @@ async function renderPanel({ model, el, signal, host }) {
     }
     if (!fold.open) return;
     const { node } = section();
-    if (content.firstElementChild !== node) content.replaceChildren(node);
+    if (content.firstElementChild !== node) {
+      content.replaceChildren(node);
+      trouble.hidden = true;
+    }
     refresh();
   }
 

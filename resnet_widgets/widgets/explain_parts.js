@@ -167,6 +167,7 @@ export function overlay(label) {
     canvas,
     /** @param {ImageBitmap | null} picture */
     setPhoto(picture) {
+      if (photo === picture) return;
       photo = picture;
       draw();
     },

@@ -121,7 +121,12 @@ export function pixelsSection(panel) {
   }
   async function refresh() {
     const now = method.value + aboutOf(model, "target");
-    if (now === asked) return;
+    if (now === asked) {
+      // Another section may have fetched it anew, and closed the one that is shown.
+      const photo = await panel.picture();
+      if (now === asked) picture.setPhoto(photo);
+      return;
+    }
     asked = now;
     try {
       await estimate();

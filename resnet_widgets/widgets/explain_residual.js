@@ -1,6 +1,6 @@
 // What residual means: shortcut + branch = sum → ReLU, and what each brings, in all blocks.
 
-import { colourKey, lesson, runButton, shortBlock } from "./explain_parts.js";
+import { aboutOf, colourKey, lesson, runButton, shortBlock } from "./explain_parts.js";
 import { changeAndHandOn } from "./focus.js";
 import { refill } from "./refill.js";
 import { element, formatShare, formatShort, onChange, setTrait } from "./shared.js";
@@ -58,6 +58,7 @@ export function residualSection(panel) {
   let limit = 0;
 
   function give() {
+    if (maps.hidden) return;
     for (const map of shown) {
       map.set("photo", model.get("photo"));
       map.set("channel", channel);
@@ -153,7 +154,12 @@ export function residualSection(panel) {
     key.hide();
   }
 
+  /** What the newest question is about. */
+  let about = "";
   async function look() {
+    const now = aboutOf(model);
+    if (now !== about) clear();
+    about = now;
     run.set(true, "Taking blocks apart …");
     // Of a new photo all blocks run, and each is traced when it is first asked for.
     const late = setTimeout(() => {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 from .conftest import LAYER
 from .painted import next_frame
-from .test_explain import EDITED, SCORES, answer, show_cam, trait, update
+from .test_explain import EDITED, RESIDUAL, SCORES, answer, answer_photo, show_cam, trait, update
 
 MUTED = [{"kind": "mute", "layer": LAYER, "channels": [7]}]
 
@@ -134,3 +135,116 @@ def test_each_view_asks_and_cancels_for_itself(show_panel):
     sent = page.evaluate("() => stub.models.shown.sent")
     for view in views:
         assert {"kind": "cancel", "what": "scores", "view": view} in sent
+
+
+def test_what_blocks_bring_goes_with_their_photo(show_panel):
+    page = show_panel(section="residual")
+    answer(page, "residual", RESIDUAL)
+    facts = page.get_by_text("brings 25 % of the energy")
+    expect(facts).to_be_visible()
+    update(page, channel=8)
+    page.wait_for_function(f"{count_of('residual')} === 2")
+    # Another channel of the same photo is no other answer yet.
+    expect(facts).to_be_visible()
+    update(page, photo="dog")
+    page.wait_for_function(f"{count_of('residual')} === 3")
+    expect(facts).to_have_count(0)
+    for part in (".rw-why-maps", ".rw-why-blocks", ".rw-why-key"):
+        expect(page.locator(part)).to_be_hidden()
+    # The maps wait too: their range and channel are of the other photo.
+    update(page, cursor=[0, 0, 0.25, 0.25])
+    assert page.evaluate("() => stub.models.m0.get('photo')") == "cat"
+    answer(page, "residual", {**RESIDUAL, "limit": 3})
+    expect(facts).to_be_visible()
+    for name, value in (("photo", "dog"), ("limits", [-3, 3]), ("cursor", [0, 0, 0.25, 0.25])):
+        assert page.evaluate("name => stub.models.m0.get(name)", name) == value
+
+
+def test_the_trouble_of_one_section_is_not_that_of_another(show_panel):
+    page = show_panel()
+    trouble = page.locator(".rw-why-trouble")
+    answer(page, "scores", None, kind="trouble", message="no classes")
+    expect(trouble).to_have_text("no classes")
+    update(page, section="residual")
+    page.wait_for_function(f"{count_of('residual')} === 1")
+    expect(trouble).to_be_hidden()
+    update(page, section="knobs")
+    page.wait_for_function(f"{count_of('scores')} === 2")
+    update(page, section="dream")
+    answer(page, "estimate", {"method": "visualise", "seconds": 2})
+    answer(page, "scores", None, kind="trouble", message="no classes")
+    next_frame(page)
+    expect(trouble).to_be_hidden()
+
+
+@pytest.mark.parametrize("section", ["pixels", "cam"])
+def test_a_picture_stays_when_its_photo_comes_back(show_panel, section):
+    page = show_panel(section=section)
+    other = "pixels" if section == "cam" else "cam"
+    if section == "cam":
+        show_cam(page)
+    else:
+        answer_photo(page)
+        page.get_by_role("button", name="Compute").click()
+        data = {"shape": [2, 2], "gap": None, "steps": 1, "label": "cat"}
+        answer(page, "pixels", data, np.ones((2, 2), "<f4"))
+    expect(page.locator(".rw-why-key")).to_be_visible()
+    update(page, section=other)
+    next_frame(page)
+    for times, (photo, colour) in enumerate((("dog", "red"), ("cat", "lime")), 2):
+        update(page, photo=photo)
+        page.wait_for_function(f"{count_of('photo')} === {times}")
+        answer_photo(page, colour)
+    update(page, section=section)
+    next_frame(page)
+    page.get_by_label("How strongly the map covers the photo").fill("0")
+    page.wait_for_function(
+        """() => {
+          const canvas = document.querySelector(".rw-why-overlay");
+          return canvas.getContext("2d").getImageData(9, 9, 1, 1).data[1] === 255;
+        }"""
+    )
+
+
+def test_a_scale_that_is_dragged_is_of_the_channel_it_began_with(show_panel):
+    page = show_panel()
+    answer(page, "scores", SCORES)
+    factor = page.get_by_label("Scale the channel")
+    box = factor.bounding_box()
+    page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + box["height"] / 2)
+    page.mouse.down()
+    for step in (1, 2):
+        # The channels are played meanwhile.
+        update(page, channel=7 + step)
+        page.mouse.move(box["x"] + (0.4 + 0.2 * step) * box["width"], box["y"] + 9)
+        next_frame(page)
+    number = float(factor.input_value())
+    page.mouse.up()
+    next_frame(page)
+    assert number > 2
+    scaled = {"kind": "scale", "layer": LAYER, "channels": [7], "factor": number}
+    assert trait(page, "edits") == [scaled]
+    # Then the slider is of the channel that is looked at.
+    expect(factor).to_have_value("1")
+    expect(page.locator(".rw-why-where b")).to_have_text(f"{LAYER} · channel 9")
+
+
+def test_the_focus_stays_in_the_shadow_of_a_page_too(show_panel):
+    page = show_panel()
+    answer(page, "scores", SCORES)
+    page.evaluate(
+        """() => {
+          const shadow = document.body.appendChild(document.createElement("div"));
+          shadow.attachShadow({ mode: "open" }).append(document.querySelector(".rw-why"));
+        }"""
+    )
+    page.get_by_role("button", name="pin dog").focus()
+    update(page, edits=MUTED)
+    page.wait_for_function(f"{count_of('scores')} === 2")
+    answer(page, "scores", EDITED)
+    expect(page.locator(".rw-why-scores tbody th").first).to_have_text("dog")
+    expect(page.get_by_role("button", name="pin dog")).to_be_focused()
+    page.get_by_role("button", name="Undo mute").focus()
+    page.keyboard.press("Enter")
+    answer(page, "scores", SCORES)
+    expect(page.get_by_role("button", name="Mute", exact=True)).to_be_focused()
