@@ -249,6 +249,19 @@ class Notebook:
         self.page.reload()
         self.wait_until_connected()
 
+    def reload_until_alive(self) -> None:
+        """Loads a page anew that says its widgets were not found, as its user would."""
+        # ipywidgets gives up after two seconds of looking, also where the models came meanwhile
+        # and a busy page has not looked again.
+        for _ in range(4):
+            self.page.wait_for_function(
+                "() => ![...document.querySelectorAll('.jp-OutputArea-output')]"
+                ".some((output) => output.textContent === 'Loading widget...')"
+            )
+            if not self.page.locator(".jp-OutputArea-output", has_text="model not found").count():
+                return
+            self.reload()
+
     def reconnect(self) -> None:
         """Loses the line to the kernel and finds it again, as a laptop does that was asleep."""
         # JupyterLab then asks the kernel for all traits of all widgets, and takes them over.
@@ -291,7 +304,9 @@ class Notebook:
 
     def in_another_tab(self) -> Notebook:
         """The same notebook and kernel in a second page of the same browser."""
-        return Notebook(self.server, self.page.context.new_page(), self.path, self.view)
+        other = Notebook(self.server, self.page.context.new_page(), self.path, self.view)
+        other.reload_until_alive()
+        return other
 
     def close(self) -> None:
         self.server.request("DELETE", f"/api/kernels/{self.kernel_id}")

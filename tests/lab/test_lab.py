@@ -106,6 +106,7 @@ def test_first_look(open_notebook):
     shown = explorer.shown
     assert notebook.save() < 200_000
     notebook.reload()
+    notebook.reload_until_alive()
     explorer.wait_until_shown(*shown)
     assert notebook.evaluate("[explorer.layer, explorer.channel]") == list(shown)
 
