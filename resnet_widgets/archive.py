@@ -16,6 +16,7 @@ import numpy as np
 import resnet_widgets
 
 from .engine.choice import choose_layers
+from .engine.edits import EditedRun
 from .engine.images import InputImage, load_image
 from .files import replacing
 
@@ -31,7 +32,7 @@ def save_activations(path: Any, cache: Any, image: Any, *, layers: Any = None) -
     Args:
         path: Name of the file, such as `"cat.npz"`.
         cache: An `ActivationCache`.
-        image: One photo, as `load_image` takes it.
+        image: One photo, as `load_image` takes it, or an `EditedRun`.
         layers: Paths of layers; `"all-relu"` for all that end in a ReLU; `None` for the ReLU of the
             stem, the output of every residual block, and the vectors of the head.
 
@@ -40,7 +41,8 @@ def save_activations(path: Any, cache: Any, image: Any, *, layers: Any = None) -
         lies its activation, float32 `(height, width, channels)` or `(units,)`. `summary.csv` in it
         has for each layer shape, min, max, mean and standard deviation of its finite cells, the
         share of cells that are 0, and the number of those that are not finite. `origin.json` has
-        photo, its height and width, crop (left, top, right, bottom, in pixels), model and versions.
+        photo, its height and width, crop (left, top, right, bottom, in pixels), edits, model and
+        versions.
 
     Raises:
         ValueError: If there is no such layer, or `image` is not one picture.
@@ -54,8 +56,7 @@ def save_activations(path: Any, cache: Any, image: Any, *, layers: Any = None) -
     (64, 64, 16)
     """
     paths = choose_layers(cache.graph, layers)
-    photo = load_image(image, cache.input_size) if not isinstance(image, InputImage) else image
-    photo = photo.fit(cache.input_size)
+    run = image if isinstance(image, EditedRun) else load_image(image, cache.input_size)
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(_COLUMNS)
@@ -64,12 +65,12 @@ def save_activations(path: Any, cache: Any, image: Any, *, layers: Any = None) -
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive,
     ):
         for layer in paths:
-            values = cache.activation(photo, layer)
+            values = cache.activation(run, layer)
             with archive.open(f"{layer}.npy", "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, values, allow_pickle=False)
             rows.writerow([layer, *_summary(values)])
         archive.writestr("summary.csv", table.getvalue())
-        archive.writestr("origin.json", json.dumps(_origin(cache, photo), indent=1))
+        archive.writestr("origin.json", json.dumps(_origin(cache, run), indent=1))
     return Path(path).expanduser()
 
 
@@ -85,7 +86,8 @@ def _summary(values: np.ndarray) -> list[Any]:
     return [shape, *(float(number) for number in numbers), zeros, lost]
 
 
-def _origin(cache: Any, photo: InputImage) -> dict[str, Any]:
+def _origin(cache: Any, run: InputImage | EditedRun) -> dict[str, Any]:
+    photo, edits = (run.image, run.edits) if isinstance(run, EditedRun) else (run, ())
     height, width = photo.original.shape[:2]
     return {
         "photo": photo.source,
@@ -93,6 +95,7 @@ def _origin(cache: Any, photo: InputImage) -> dict[str, Any]:
         "crop": list(photo.box),
         "crop_sha1": photo.digest,
         "notes": list(photo.notes),
+        "edits": [edit.to_dict() for edit in edits],
         "model": cache.about.title,
         "model_note": cache.about.note,
         "input_size": list(cache.input_size),

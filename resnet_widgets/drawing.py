@@ -20,7 +20,7 @@ def figure_of(shown: ExplorerState) -> Figure:
         view, stages = shown.map, shown.stages
         colormap, limits, symmetric = view.colormap, view.limits, view.symmetric
         blend, clip = view.blend, view.clip
-        columns = dict(zip(stages.layers, stages.channels, strict=False))
+        columns = list(zip(stages.layers, stages.channels, strict=False))
     assert cache is not None
     if colormap == "auto":
         colormap = "coolwarm" if symmetric else "viridis"

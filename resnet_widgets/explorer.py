@@ -136,7 +136,8 @@ class Explorer(ExplorerState):
             return None
         return png_of(self, dpi=90, most=_STILL_BYTES)
 
-    @traitlets.observe("layer", "channel", "predictions")
+    # After each look the status is empty, also where nothing else is another.
+    @traitlets.observe("layer", "channel", "status")
     def _refresh_still(self, _change: Any) -> None:
         self._still.refresh()
 
@@ -444,7 +445,7 @@ class Explorer(ExplorerState):
             if all(isinstance(name, str) for name in names):
                 self._looking.find(*names, "compare" if content.get("second") else "image")
         elif kind == "cancel":
-            self._jobs.worker.cancel()
+            self._looking.cancel()
         elif kind == "retry" and self.stopped:
             self._looking.start()
 

@@ -38,8 +38,8 @@ def replacing(path: Any) -> Iterator[BinaryIO]:
             f"There is no folder {str(target.parent)!r}. Make it first, or save somewhere else. "
             f"Received: path={path!r}"
         )
-    # Not from `tempfile`, whose files only their owner may read.
-    part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
+    # Not from `tempfile`, whose files only their owner may read. A letter may be four bytes.
+    part = target.with_name(f".{target.name[:50]}.{secrets.token_hex(4)}.part")
     try:
         with part.open("xb") as file:
             yield file

@@ -118,6 +118,11 @@ class Looking:
         self._is_channel_chosen = True
         self._jobs.worker.cancel("channel")
 
+    def cancel(self) -> None:
+        """Ends all that is going on. What was to be traced ahead is so after the next photo."""
+        self._jobs.worker.cancel()
+        self._traced = False
+
     def pick(self, picker: ImagePicker, trait: str, name: str, data: bytes | None) -> None:
         """Opens what was picked in the page, a file or a sample, and sets `trait` to it."""
         source = self._samples.get(name) if data is None else data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -17,8 +17,8 @@ from PIL import Image
 
 from .engine.edits import Edit
 from .engine.images import InputImage
-from .engine.regions import strongest
-from .plots import NOT_FINITE, PngFigure, draw_map, number, shape_of, short, strength_of
+from .engine.regions import strength_of, strongest
+from .plots import NOT_FINITE, PngFigure, draw_map, number, shape_of, short
 
 _SOFT = "#5b6570"
 _ACCENT, _QUIET = "#2563cf", "#a9c0ea"
@@ -36,7 +36,7 @@ def plot_overview(
     *,
     cmap: str | Colormap = "viridis",
     limits: tuple[float, float] | None = None,
-    stages: Mapping[str, int] | None = None,
+    stages: Sequence[tuple[str, int]] | None = None,
     edits: Sequence[Edit] = (),
 ) -> Figure:
     """Draw photo, one channel, the strongest channels of its layer, stages and predictions.
@@ -49,8 +49,8 @@ def plot_overview(
         cmap: A matplotlib colormap or its name. Defaults to `"viridis"`.
         limits: Values at the two ends of the colours of the large map. Defaults to `None`, its own
             lowest and highest. All other maps are drawn from their own lowest to their own highest.
-        stages: Channel to draw by path of layer, from left to right. Defaults to the strongest
-            channel of the last four stages.
+        stages: Paths of layers, each with the channel to draw, from left to right. Defaults to the
+            strongest channel of each of the last four stages.
         edits: What is changed in the network, as in `cache.run`. Defaults to `()`, nothing.
 
     Returns:
@@ -61,7 +61,7 @@ def plot_overview(
     values = np.asarray(cache.activation(run, layer))
     if stages is None:
         ends = cache.graph.stage_outputs[-4:]
-        stages = {path: strongest(cache.activation(run, path)) for path in ends}
+        stages = [(path, strongest(cache.activation(run, path))) for path in ends]
     is_map = values.ndim == 3
     across = (_WIDTH - 2 * _EDGE - (len(stages) - 1) * _GAP) / max(1, len(stages))
     stage_side = min(2.3, across) if stages else 0.0
@@ -119,7 +119,7 @@ def plot_overview(
         top += row_channels
     if stages:
         page.text(_EDGE, top, "Stages, each map in its own range", size=9)
-        for position, (path, one) in enumerate(stages.items()):
+        for position, (path, one) in enumerate(stages):
             axes = page.axes(_EDGE + position * (across + _GAP), top + 0.12, stage_side, stage_side)
             plane = np.asarray(cache.activation(run, path))
             if plane.ndim != 3:
@@ -197,7 +197,7 @@ def _photo(axes: Axes, image: InputImage) -> None:
     axes.set_anchor("N")
     axes.spines[:].set_visible(False)
     seen = f"the model sees {right - left} × {bottom - top} px of it"
-    _label(axes, f"photo, {width} × {height} px", "" if seen is None else seen)
+    _label(axes, f"photo, {width} × {height} px", seen)
 
 
 def _colour_bar(

@@ -58,9 +58,13 @@ class Photo:
         shown = Image.open(io.BytesIO(self.jpeg))
         height, width = self.picture["size"]
         scale = shown.width / width, shown.height / height
-        box = [round(edge * scale[i % 2]) for i, edge in enumerate(self.picture["box"])]
+        left, top, right, bottom = (
+            round(edge * scale[i % 2]) for i, edge in enumerate(self.picture["box"])
+        )
+        # Of a very long photo it may be less than a pixel.
+        box = left, top, max(left + 1, right), max(top + 1, bottom)
         file = io.BytesIO()
-        shown.crop((box[0], box[1], box[2], box[3])).save(file, "JPEG", quality=90)
+        shown.crop(box).save(file, "JPEG", quality=90)
         return file.getvalue()
 
 

@@ -15,7 +15,9 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
+from resnet_widgets.engine.edits import EditedRun
 from resnet_widgets.engine.images import load_image
+from resnet_widgets.engine.regions import strength_of, strongest
 
 # No colormap of activations goes through it, so marked cells cannot be taken for values.
 NOT_FINITE = "#ff2d95"
@@ -64,7 +66,7 @@ def plot_channels(
 
     Args:
         cache: An `ActivationCache`.
-        image: One picture, as `load_image` takes it.
+        image: One picture, as `load_image` takes it, or an `EditedRun`.
         layer: Path of a layer, such as `"conv3_block4_out"`.
         n: How many channels. Defaults to 16; a layer with fewer shows all it has.
         cmap: A matplotlib colormap or its name. Defaults to `"viridis"`.
@@ -115,15 +117,16 @@ def plot_stages(cache: Any, image: Any, *, cmap: str | Colormap = "viridis") -> 
 
     Args:
         cache: An `ActivationCache`.
-        image: One picture, as `load_image` takes it.
+        image: One picture, as `load_image` takes it, or an `EditedRun`.
         cmap: A matplotlib colormap or its name. Defaults to `"viridis"`.
 
     Returns:
         A `matplotlib.figure.Figure`.
     """
     colours = matplotlib.colormaps.get_cmap(cmap).with_extremes(bad=NOT_FINITE)
-    photo = load_image(image, getattr(cache, "input_size", (224, 224)))
-    stages = cache.stages(photo)
+    run = image if isinstance(image, EditedRun) else load_image(image, cache.input_size)
+    photo = run.image if isinstance(run, EditedRun) else run
+    stages = cache.stages(run)
     columns = 1 + len(stages)
     figure = _figure(columns, 1, _STAGE)
     axes = _panel(figure, 0, columns, _STAGE)
@@ -131,8 +134,7 @@ def plot_stages(cache: Any, image: Any, *, cmap: str | Colormap = "viridis") -> 
     height, width = photo.pixels.shape[:2]
     _label(axes, f"{short(photo.source)}\n{height} × {width} × 3", "what the model sees")
     for column, (path, values) in enumerate(stages.items(), start=1):
-        strength = np.nan_to_num(strength_of(values), nan=-np.inf)
-        channel = int(strength.argmax())
+        channel = strongest(values)
         axes = _panel(figure, column, columns, _STAGE)
         said = draw_map(axes, values[..., channel], colours, None)
         _label(axes, f"{short(path, 40)}\n{shape_of(values)}", f"ch {channel}: {said}")
@@ -310,15 +312,6 @@ def _caption(figure: Figure, text: str, scale: str, symmetric: bool = False) -> 
     }
     said = f"{text}.\n{ranges[scale, symmetric]}"
     figure.text(_LEFT / width, 0.12 / height, said, fontsize=7.5, parse_math=False)
-
-
-def strength_of(values: np.ndarray) -> np.ndarray:
-    """Mean of the finite cells of each channel; NaN where there is none."""
-    flat = values.reshape(-1, values.shape[-1])
-    finite = np.isfinite(flat)
-    total = np.where(finite, flat, 0).sum(axis=0, dtype=np.float64)
-    count = finite.sum(axis=0)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
 def short(name: str, most: int = 27) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 import resnet_widgets as rw
 from resnet_widgets import archive
+from resnet_widgets.explain import Scale
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -76,6 +77,17 @@ def test_the_origin(cache, tmp_path):
     assert origin["crop_sha1"] == rw.load_image(PHOTO, (32, 32)).digest
     assert origin["model"] == cache.about.title
     assert origin["versions"]["keras"] == keras.__version__
+
+
+def test_an_edited_run(cache, tmp_path):
+    edit = Scale("body/conv1_conv", 0, 3)
+    run = cache.run(PHOTO, [edit])
+    path = rw.save_activations(tmp_path / "cat.npz", cache, run, layers=["out"])
+    with np.load(path) as saved:
+        origin = json.loads(saved["origin.json"])
+        np.testing.assert_array_equal(saved["out"], run.activation("out"))
+    assert origin["edits"] == [edit.to_dict()]
+    assert origin["photo_size"] == [40, 60]
 
 
 def test_one_layer_at_a_time(cache, tmp_path, monkeypatch):

@@ -27,6 +27,13 @@ def test_after_an_error_all_is_as_before(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_name_may_be_as_long_as_the_system_lets_it(tmp_path):
+    path = tmp_path / f"{'猫' * 80}.png"
+    with replacing(path) as file:
+        file.write(b"new")
+    assert path.read_bytes() == b"new"
+
+
 def test_everybody_may_read_it(tmp_path):
     with (tmp_path / "plain").open("wb"):
         pass

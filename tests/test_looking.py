@@ -1,10 +1,13 @@
 """How an explorer looks at photos: what it waits for, what replaces what, and what edits change."""
 
+import io
 import threading
 
+import keras
 import numpy as np
 import pytest
 import test_explorer
+from PIL import Image
 from stub_comm import StubComm
 from test_explorer import LONG, PHOTO, done, network
 from test_explorer_hands import OTHER, until
@@ -53,6 +56,8 @@ def test_edits_hold_outside_the_page_too(make):
     run = explorer.cache.run(PHOTO, explorer.edits)
     expected = run.activation(explorer.layer)
     np.testing.assert_array_equal(explorer.selected_array, expected[..., explorer.channel])
+    strip = rw.plot_stages(explorer.cache, run).axes[3].images[0].get_array()
+    np.testing.assert_array_equal(strip, expected[..., strongest(expected)])
     explorer.region = [0.25, 0, 0.75, 0.5]
     assert explorer.region_channels(4) == region_channels(expected, explorer.region, 4)
     figure = figure_of(explorer)
@@ -166,6 +171,14 @@ class TestColumns:
         explorer.image = PHOTO
         assert explorer.wait(LONG).predictions == answers(explorer)
         assert explorer.stages.channels == [0, 0]
+
+    def test_of_one_layer_are_drawn_each_with_its_channel(self, make):
+        explorer = done(make())
+        explorer.stages.layers = ["conv1_relu"] * 2
+        explorer.stages.channels = [1, 2]
+        below = [axes.get_xlabel() for axes in figure_of(explorer).axes]
+        columns = [text.splitlines()[1] for text in below if text.startswith("conv1_relu")]
+        assert [text.partition(":")[0] for text in columns] == ["ch 1", "ch 2"]
 
     def test_that_a_hand_has_set_stay_so_with_the_next_photo(self, make):
         explorer = done(make())
@@ -425,6 +438,40 @@ def test_the_picture_for_why_is_made_only_when_it_is_asked_for(make, monkeypatch
     _, _, picture = explorer._looking.looked_at()
     assert made == []
     assert picture() == b"jpeg"
+
+
+@pytest.mark.parametrize("shape", [(2, 5000), (5000, 2)])
+def test_of_the_longest_photo_a_pixel_is_shown_in_why(shape):
+    photo = Photo.of(rw.load_image(np.full((*shape, 3), 90, np.uint8), (32, 32)))
+    assert Image.open(io.BytesIO(photo.seen())).size == (1, 1)
+
+
+def test_what_is_traced_ahead_goes_on_with_the_photo_after_cancel(make, monkeypatch):
+    explorer, traced = done(make()), []
+
+    def look_at(image):
+        explorer.image = image
+        explorer.wait(LONG)
+        explorer._jobs.submit(lambda task: None, "after").result(LONG)
+
+    look_at(OTHER)
+    monkeypatch.setattr(explorer._serving, "trace_ahead", traced.append)
+    look_at(PHOTO)
+    assert traced == []
+    explorer._handle_custom_msg({"kind": "cancel"}, [])
+    look_at(OTHER)
+    assert len(traced) == 1
+
+
+def test_the_saved_picture_follows_a_photo_where_there_is_no_classifier(make, model, monkeypatch):
+    output = model.get_layer("conv3_block1_out").output
+    explorer, drawn = make(model=keras.Model(model.inputs, output)).wait(LONG), []
+    monkeypatch.setattr(
+        explorer._still, "refresh", lambda: drawn.append(explorer._looking.is_done())
+    )
+    explorer.image = OTHER
+    explorer.wait(LONG)
+    assert any(drawn)
 
 
 def test_the_strongest_channel_is_that_of_the_finite_cells():

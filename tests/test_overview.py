@@ -84,10 +84,9 @@ def test_the_colour_bar_is_that_of_the_large_map(limits):
 
 
 def test_the_stages_that_are_on_show():
-    figure = plot_overview(cache(), PHOTO, "a", stages={"b": 2})
+    figure = plot_overview(cache(), PHOTO, "a", stages=[("b", 2), ("b", 1)])
     planes = [values(axes) for axes in maps(figure)[11:]]
-    assert len(planes) == 1
-    np.testing.assert_array_equal(planes[0], ARRAYS["b"][..., 2])
+    np.testing.assert_array_equal(planes, [ARRAYS["b"][..., 2], ARRAYS["b"][..., 1]])
 
 
 def test_a_vector_is_bars_with_names():
@@ -106,7 +105,7 @@ def test_odd_and_endless_names_stay_in_their_line_and_out_of_the_file(monkeypatc
     asked = cache()
     asked.about.title = name
     photo = dataclasses.replace(PHOTO, source=name)
-    figure = plot_overview(asked, photo, name, stages={name: 1})
+    figure = plot_overview(asked, photo, name, stages=[(name, 1)])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         png = overview_png(figure, dpi=60)

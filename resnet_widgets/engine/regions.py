@@ -106,8 +106,13 @@ def _share(start: float, end: float, count: int) -> np.ndarray:
 
 def strongest(activation: np.ndarray) -> int:
     """Index of the channel whose finite cells have the greatest mean: a good first look."""
+    return int(np.nan_to_num(strength_of(activation), nan=-np.inf).argmax())
+
+
+def strength_of(activation: np.ndarray) -> np.ndarray:
+    """Mean of the finite cells of each channel; NaN where there is none."""
     cells = activation.reshape(-1, activation.shape[-1])
     finite = np.isfinite(cells)
     total = np.where(finite, cells, 0).sum(axis=0, dtype=np.float64)
-    means = np.where(finite.any(axis=0), total / np.maximum(finite.sum(axis=0), 1), -np.inf)
-    return int(means.argmax())
+    count = finite.sum(axis=0)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
