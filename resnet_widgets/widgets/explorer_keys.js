@@ -1,5 +1,6 @@
 // The keys of the explorer that hold wherever the focus is, and its help card.
 
+import { focusedIn } from "./refill.js";
 import { onChange, setTrait } from "./shared.js";
 
 /**
@@ -11,7 +12,7 @@ export function explorerKeys({ model, el, signal, models, layout }) {
   /** Where the focus was before the card opened. @type {HTMLElement | null} */
   let before = null;
   function toggleHelp(open = help.hidden) {
-    if (open && help.hidden) before = /** @type {HTMLElement} */ (el.ownerDocument.activeElement);
+    if (open && help.hidden) before = /** @type {HTMLElement} */ (focusedIn(el));
     setTrait(model, "help_open", open);
     if (open) {
       // The card lies at the top of the explorer, which may be out of sight.

@@ -426,6 +426,23 @@ def test_in_the_card_of_keys_arrows_scroll_it(show_explorer):
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
+def test_the_card_of_keys_gives_the_focus_back_in_the_shadow_of_a_page_too(show_explorer):
+    page = show_explorer()
+    wait_shown(page, "conv2_block1_out", 2)
+    page.evaluate(
+        """() => {
+          const shadow = document.body.appendChild(document.createElement("div"));
+          shadow.attachShadow({ mode: "open" }).append(document.querySelector(".rw-explorer"));
+        }"""
+    )
+    button = page.get_by_role("button", name="strongest").first
+    button.focus()
+    page.keyboard.press("?")
+    expect(page.get_by_role("group", name="What to do, and keys")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(button).to_be_focused()
+
+
 def test_the_card_of_keys_opens_at_its_top_wherever_the_page_is(show_explorer):
     page = show_explorer()
     wait_shown(page, "conv2_block1_out", 2)
