@@ -267,8 +267,8 @@ class EditedRun:
     """A photo's way through a network some of whose activations were edited.
 
     What comes before the first edit is that of the photo itself; what comes after it is computed
-    when asked for, and kept in the cache beside all else. `ActivationCache.run` makes it, and all
-    that takes a photo takes an `EditedRun` too.
+    when asked for, and kept in the cache beside all else. `ActivationCache.run` makes it. All that
+    takes a cache and a photo takes an `EditedRun` too.
 
     Attributes:
         edits: The edits, in the order they were made.
