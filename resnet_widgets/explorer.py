@@ -114,7 +114,7 @@ class Explorer(ExplorerState):
             close_parts(self._parts)
             raise
         self.map.observe(self._refresh_still, list(COLOURS))
-        self.stages.observe(self._refresh_still, "channels")
+        self.stages.observe(self._refresh_still, ["layers", "channels"])
         for picker, trait in ((self.picker, "image"), (self.compare_picker, "compare")):
             picker.on_pick(functools.partial(self._looking.pick, picker, trait))
         self.why.observe(self._on_page_edits, "edits")

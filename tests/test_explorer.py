@@ -389,12 +389,12 @@ def test_what_is_set_before_the_model_is_there_holds_if_it_can(make):
     assert explorer.error == ""
 
 
-@pytest.mark.parametrize("chosen", [True, False])
+@pytest.mark.parametrize("chosen", ["", "later", "at once"])
 def test_the_first_channel_is_the_strongest_unless_that_is_chosen_also_0(make, chosen):
-    explorer = make(image=None)
+    explorer = make(image=None, **({"channel": 0} if chosen == "at once" else {}))
     until_idle(explorer)
     explorer.layer = "conv3_block1_out"
-    if chosen:
+    if chosen == "later":
         explorer.channel = 0
     explorer.image = PHOTO
     explorer.wait(LONG)

@@ -472,6 +472,9 @@ def test_the_saved_picture_follows_a_photo_where_there_is_no_classifier(make, mo
     explorer.image = OTHER
     explorer.wait(LONG)
     assert any(drawn)
+    drawn.clear()
+    explorer.stages.layers = explorer.stages.layers[::-1]
+    assert any(drawn)
 
 
 def test_the_strongest_channel_is_that_of_the_finite_cells():
