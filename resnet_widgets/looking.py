@@ -193,7 +193,7 @@ class Looking:
 
         See `Explorer.wait`. An observer may wait, too: meanwhile others have the lock it holds.
         """
-        shown, end = self._shown, time.monotonic() + timeout
+        shown, end = self._shown, time.monotonic() + min(timeout, threading.TIMEOUT_MAX / 2)
         if shown.image is None:
             raise ValueError(
                 "There is no photo yet. Choose one in the page, or set `explorer.image`. "

@@ -52,7 +52,7 @@ def answers(explorer, image=PHOTO):
 def test_edits_hold_outside_the_page_too(make):
     explorer = done(make(layer="conv3_block1_out"))
     explorer.edits = [Scale("conv1_relu", range(6), -2)]
-    explorer.wait(LONG)
+    explorer.wait(np.inf)
     run = explorer.cache.run(PHOTO, explorer.edits)
     expected = run.activation(explorer.layer)
     np.testing.assert_array_equal(explorer.selected_array, expected[..., explorer.channel])
