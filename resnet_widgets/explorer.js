@@ -199,7 +199,9 @@ async function renderExplorer({ model, el, signal, host }) {
   onChange(model, ["layer", "photo"], moveOn, signal);
   layout.boxes.tree.addEventListener("pointerover", pointAt, { signal });
   layout.boxes.tree.addEventListener("pointerleave", () => clearTimeout(resting), { signal });
-  const retry = (/** @type {any} */ { detail }) => store.retry(model.get("photo"), detail);
+  const retry = (/** @type {any} */ { detail }) => {
+    for (const photo of ["photo", "compare_photo"]) store.retry(model.get(photo), detail);
+  };
   layout.boxes.tree.addEventListener("rw-chosen", retry, { signal });
 
   widgets.picker.exports.dropTarget(el, signal);

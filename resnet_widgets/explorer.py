@@ -173,6 +173,8 @@ class Explorer(ExplorerState):
     def wait(self, timeout: float = 300) -> Explorer:
         """Waits until both photos and the predictions are there, with edits and present weights.
 
+        A photo of a bookmark is waited for too; where it is not found, `error` says so.
+
         Args:
             timeout: Seconds to wait at most.
 

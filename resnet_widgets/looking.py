@@ -63,6 +63,8 @@ class Looking:
         self._traced = False
         # Whether somebody has set a channel, maybe 0.
         self._is_channel_chosen = False
+        # Photos of a bookmark by trait, key and name: not to be found before there is a model.
+        self._sought: dict[str, tuple[str, str]] = {}
         # Layers of columns whose channels are still to be chosen.
         self._new_columns: list[str] = []
         # Jobs by their kind, the newest of each, in the order in which they were asked for.
@@ -152,6 +154,7 @@ class Looking:
         """Forgets what is still being opened for `trait`: something newer was set."""
         self._jobs.worker.cancel(f"pick {trait}")
         self._jobs.worker.cancel(f"find {trait}")
+        self._sought.pop(trait, None)
 
     def find(self, digest: str, name: str, trait: str = "image") -> None:
         """Shows a photo that was shown before, or a sample; says so if it is neither."""
@@ -162,13 +165,15 @@ class Looking:
         if trait == "image" and kept is not None and isinstance(kept.image, EditedRun):
             self._shown.edits = list(kept.image.edits)
         image = self._here(photo, trait)
-        if image is None:
-            # Not before the model is there.
-            idle = self._shown.cache is None
-            job = functools.partial(self._find_sample, digest=photo, name=name, trait=trait)
-            self._submit(job, f"find {trait}", when_idle=idle)
-        else:
+        if image is not None:
             self._show_found(trait, image)
+            return
+        with traits_lock:
+            if self._shown.cache is None:
+                self._sought[trait] = digest, name
+                return
+        job = functools.partial(self._find_sample, digest=photo, name=name, trait=trait)
+        self._submit(job, f"find {trait}")
 
     def asked(self) -> Any:
         """The photo that was set last, with its edits, for `cache.activation` and the like."""
@@ -186,7 +191,8 @@ class Looking:
         """Whether it is, and neither the channel nor a photo of a bookmark is still to come."""
         with traits_lock:
             coming = [self._newest.get(kind) for kind in ("channel", "find image", "find compare")]
-        return all(job is None or job.done() for job in coming) and self.is_done()
+            is_coming = self._sought or any(job and not job.done() for job in coming)
+        return not is_coming and self.is_done()
 
     def wait(self, timeout: float) -> None:
         """Waits until all is there, or until it is known that it will not be.
@@ -194,7 +200,9 @@ class Looking:
         See `Explorer.wait`. An observer may wait, too: meanwhile others have the lock it holds.
         """
         shown, end = self._shown, time.monotonic() + min(timeout, threading.TIMEOUT_MAX / 2)
-        if shown.image is None:
+        with traits_lock:
+            is_sought = "image" in self._sought or "find image" in self._newest
+        if shown.image is None and not is_sought:
             raise ValueError(
                 "There is no photo yet. Choose one in the page, or set `explorer.image`. "
                 "Received: image=None"
@@ -233,9 +241,15 @@ class Looking:
         if self._shown.cache is None:
             what, kinds = "No model was loaded", ["model"]
         elif not self._is_seen():
-            what, kinds = "The photo could not be shown", ["model", "photo", "weights"]
+            what, kinds = (
+                "The photo could not be shown",
+                ["model", "photo", "weights", "find image"],
+            )
         else:
-            what, kinds = "The second photo could not be shown", ["model", "compare"]
+            what, kinds = (
+                "The second photo could not be shown",
+                ["model", "compare", "find compare"],
+            )
         errors = [error for kind, error in failures.items() if kind in kinds]
         cause = errors[-1] if errors else CancelledError()
         why = "it was cancelled" if isinstance(cause, CancelledError) else message_of(cause)
@@ -299,19 +313,16 @@ class Looking:
         return None if kept is None else kept.image
 
     def _find_sample(self, task: Task, digest: str, name: str, trait: str) -> None:
-        cache = self._shown.cache
-        if cache is None:  # which is said already
-            return
-        # What was asked for before there was a model may be on show by now.
-        image = self._here(digest, trait)
-        if image is None and name in self._samples:
-            image = load_image(self._samples[name], cache.input_size)
-        if image is None or self._key(image) != digest:
-            former = self._shown.last_error if self._shown.error else None
-            raise NotHereError(name, trait, former)
-        with traits_lock:
-            task.check()
-            self._show_found(trait, image)
+        assert self._shown.cache is not None
+        if name in self._samples:
+            image = load_image(self._samples[name], self._shown.cache.input_size)
+            if image.digest == digest:
+                with traits_lock:
+                    task.check()
+                    self._show_found(trait, image)
+                return
+        former = self._shown.last_error if self._shown.error else None
+        raise NotHereError(name, trait, former)
 
     def _show_found(self, trait: str, image: Any) -> None:
         """Shows one photo of a bookmark; what is said of the other stays."""
@@ -346,6 +357,9 @@ class Looking:
             shown.about = {"title": about.title, "note": about.note, "size": [*cache.input_size]}
             shown.why.size = [*cache.input_size]
             shown.tree.layers = [layer.to_row() for layer in cache.layers]
+            sought, self._sought = self._sought, {}
+        for trait, (digest, name) in sought.items():
+            self.find(digest, name, trait)
         self._look(task)
         self._compare(task)
 

@@ -416,8 +416,9 @@ def test_predictions(cache, expected):
         cache.predictions([PHOTO, OTHER])
     for ask in (cache.predictions, cache.scores):
         assert ask(PHOTO, 0) == []
-        with pytest.raises(ValueError, match="`top` must be .* Received: top=-1"):
-            ask(PHOTO, -1)
+        for top in (-1, 2.5):
+            with pytest.raises(ValueError, match=f"`top` must be .* Received: top={top}"):
+                ask(PHOTO, top)
 
 
 @pytest.mark.parametrize(

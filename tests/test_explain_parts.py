@@ -352,7 +352,7 @@ def test_a_picture_leaves_nothing_behind():
     before = traced_functions()
     for channel in (1, 2):
         explain.visualise(cache, "a", channel, steps=2)
-    assert traced_functions() == before
+    assert traced_functions() <= before
 
 
 def test_a_preprocessing_that_has_no_gradient_is_refused():

@@ -222,16 +222,33 @@ class TestBookmarks:
         assert explorer.image.original is explorer.image.pixels
         assert explorer.image.box == (0, 0, 32, 32)
 
-    def test_they_replay_before_there_is_a_model(self, make, monkeypatch, model):
+    @pytest.mark.parametrize("which", ["on show", "sample", "first"])
+    def test_they_replay_before_there_is_a_model(self, make, monkeypatch, model, which):
         kept = done(make())
         kept.add_bookmark()
+        [entry] = kept.bookmarks
+        if which != "on show":
+            name, path = next(iter(sample_photos().items()))
+            entry = {**entry, "photo": name, "digest": rw.load_image(path, (32, 32)).digest}
         go_on = threading.Event()
         monkeypatch.setattr(models, "load_model", lambda *a, **k: go_on.wait(LONG) and model)
-        explorer = make()
-        explorer.replay(kept.bookmarks[0])
+        explorer = make(image=None) if which == "first" else make()
+        explorer.replay(entry)
+        with pytest.raises(TimeoutError):
+            explorer.wait(0.01)
         go_on.set()
-        assert explorer.wait(LONG).photo == kept.photo
+        assert explorer.wait(LONG).photo == entry["digest"]
         assert not explorer.error
+
+    def test_they_may_be_of_a_photo_that_is_not_found(self, make, monkeypatch, model):
+        go_on = threading.Event()
+        monkeypatch.setattr(models, "load_model", lambda *a, **k: go_on.wait(LONG) and model)
+        explorer = make(image=None)
+        explorer.replay({"layer": "conv1_relu", "photo": "far.jpg", "digest": "00"})
+        go_on.set()
+        with pytest.raises(RuntimeError, match=r"could not be shown.*'far\.jpg'"):
+            explorer.wait(LONG)
+        assert "'far.jpg'" in explorer.error
 
     def test_they_replay_the_second_photo(self, make):
         explorer = done(make())

@@ -204,7 +204,7 @@ class ActivationCache:
             Logits, of a last Dense layer without activation, go through a softmax.
 
         Raises:
-            ValueError: If `image` is a batch, or not a picture.
+            ValueError: If `image` is a batch, or not a picture, or `top` is not 0 or more.
             RuntimeError: If the cache is closed.
         """
         if not self._classes.are_readable:
@@ -226,7 +226,8 @@ class ActivationCache:
             `(label, index, probability, logit)` tuples.
 
         Raises:
-            ValueError: If the model has no classifier, or `image` is a batch.
+            ValueError: If the model has no classifier, `image` is a batch, or `top` is not 0 or
+                more.
         """
         return self._classes.scores(self.logits(image, preprocess=preprocess), top)
 

@@ -118,6 +118,6 @@ class Classes:
 
 def _greatest(values: np.ndarray, top: int) -> np.ndarray:
     """Indices of the greatest values first, the first of equal ones; what is no number is last."""
-    if top < 0:
+    if not isinstance(top, (int, np.integer)) or top < 0:
         raise ValueError(f"`top` must be a number of classes, 0 or more. Received: top={top!r}")
     return np.argsort(-np.where(np.isnan(values), -np.inf, values), kind="stable")[:top]

@@ -9,7 +9,7 @@ import {
   toggled,
   withScale,
 } from "./explain_edits.js";
-import { aboutOf, formatChance, formatLogit, lesson } from "./explain_parts.js";
+import { aboutOf, formatChance, formatLogit, lesson, photoOf } from "./explain_parts.js";
 import { oneAtATime } from "./explain_questions.js";
 import { ranking } from "./explain_rank.js";
 import { focusedIn, refill } from "./refill.js";
@@ -164,8 +164,8 @@ export function knobsSection(panel) {
     setTrait(model, "edits", []);
     mute.focus();
   });
-  factor.addEventListener("pointerdown", () => {
-    held = here();
+  factor.addEventListener("pointerdown", ({ button }) => {
+    if (button === 0) held = here();
   });
   const letGo = () => {
     if (!held) return;
@@ -252,10 +252,12 @@ export function knobsSection(panel) {
         );
         return element("li", {}, element("span", { text: name }), undo);
       }),
+      () => {
+        if (hadFocus && !names.length) mute.focus();
+        // The newest can be seen, in a room that does not grow.
+        if (names.length > before) list.scrollTop = list.scrollHeight;
+      },
     );
-    if (hadFocus && !names.length) mute.focus();
-    // The newest can be seen, in a room that does not grow.
-    if (names.length > before) list.scrollTop = list.scrollHeight;
   }
 
   function showScores(/** @type {any} */ { rows, best }) {
@@ -302,31 +304,44 @@ export function knobsSection(panel) {
     );
   }
 
-  onChange(model, ["photo", "target", "layer", "channel", "region", "edits"], arrange, signal);
-  chosen.onChange(arrange);
-  arrange();
   /** What the answer on show is about; "" while there is none that can be relied on. */
   let answered = "";
+  /** What was asked before it was raised is of another photo, or of weights that are gone. */
+  let age = 0;
+  let photo = photoOf(model);
+  onChange(model, ["photo", "target", "layer", "channel", "region", "edits"], arrange, signal);
+  onChange(
+    model,
+    ["photo"],
+    () => {
+      if (photoOf(model) !== photo) age += 1;
+      photo = photoOf(model);
+    },
+    signal,
+  );
+  chosen.onChange(arrange);
+  arrange();
   // A scale that is dragged takes more steps than the kernel can answer for.
   const askScores = oneAtATime(async () => {
     const about = aboutOf(model, "target");
     if (about === answered) return;
     answered = "";
-    const made = edits();
+    const [made, mine] = [edits(), age];
     const answer = await panel.ask("scores", { target: model.get("target") });
     if (!answer) return;
     showScores(answer.data);
     showEdits(answer.data);
-    if (areSame(made, answer.data.edits)) answered = about;
+    if (mine === age && areSame(made, answer.data.edits)) answered = about;
   });
   // Of new weights all frames are forgotten; the classes are others too.
-  const forget = (/** @type {string | null} */ photo) => {
-    if (photo !== null) return;
+  const forget = (/** @type {string | null} */ which) => {
+    if (which !== null) return;
+    age += 1;
     answered = "";
     panel.refresh();
   };
   host.getWidget(model.get("store")).then(
-    (/** @type {any} */ { exports }) => exports.onForget(forget, signal),
+    (/** @type {any} */ { exports }) => signal.aborted || exports.onForget(forget, signal),
     () => {},
   );
   return {

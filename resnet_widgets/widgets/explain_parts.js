@@ -1,6 +1,7 @@
 // What the sections of the panel share: lessons, lists, pictures laid over the photo.
 
 import { colormapGradient, colormapTable } from "./colors.js";
+import { withoutEdits } from "./photo_thumb.js";
 import { element, formatNumber, formatShort } from "./shared.js";
 
 /**
@@ -32,7 +33,7 @@ export function aboutOf(model, ...names) {
 }
 
 /** The key of the photo itself, without that of edits. */
-export const photoOf = (/** @type {any} */ model) => model.get("photo").split(" ")[0];
+export const photoOf = (/** @type {any} */ model) => withoutEdits(model.get("photo"));
 
 /**
  * What one sees, how to read it, and formulas with their sources for who asks for them.

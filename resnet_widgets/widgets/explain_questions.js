@@ -50,9 +50,18 @@ export function questions(model, signal) {
     else question.reject(new Error(message.message));
   }
   const cancel = (/** @type {string} */ what) => model.send({ kind: "cancel", what, view });
+  /** Nobody is here for the answers any more. */
+  const letGo = () => [...open.keys()].forEach(cancel);
   model.on("msg:custom", receive);
-  signal.addEventListener("abort", () => model.off("msg:custom", receive));
-  window.addEventListener("pagehide", () => [...open.keys()].forEach(cancel), { signal });
+  signal.addEventListener("abort", () => {
+    model.off("msg:custom", receive);
+    try {
+      letGo();
+    } catch {
+      // Without a kernel nobody computes.
+    }
+  });
+  window.addEventListener("pagehide", letGo, { signal });
   return {
     ask(what, options = {}, onProgress) {
       open.get(what)?.resolve(null);

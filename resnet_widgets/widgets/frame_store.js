@@ -26,6 +26,21 @@ const MOST_FAILED = 32;
  */
 
 /**
+ * What one answer of the kernel brings.
+ * @param {any} message
+ * @param {DataView[]} buffers
+ */
+function resultOf(message, buffers) {
+  if (message.kind === "error") return new Error(message.message);
+  try {
+    const { layer, shape, reduction, step, muted } = message;
+    return new Frame(layer, shape, buffers[0], reduction, step, muted);
+  } catch (error) {
+    return /** @type {Error} */ (error);
+  }
+}
+
+/**
  * The store, apart from the widget it lives in.
  * @param {object} options
  * @param {(want: { id: number, photo: string, layer: string }) => void} options.ask
@@ -290,17 +305,12 @@ export function createStore({ ask, limit }) {
       const key = keyOf(message.photo, message.layer);
       const isLate = failed.get(key)?.has(message.id) ?? false;
       if (!isLate && !wants.get(key)?.ids.has(message.id)) return;
-      if (message.kind === "error") finish(key, new Error(message.message));
-      if (message.kind === "frame") {
-        try {
-          const { layer, shape, reduction, step, muted } = message;
-          finish(key, new Frame(layer, shape, buffers[0], reduction, step, muted));
-        } catch (error) {
-          finish(key, /** @type {Error} */ (error));
-        }
-      }
-      const failedAgain = message.kind === "error" && !isLate;
-      if (!failedAgain && failed.delete(key)) tell(message.photo);
+      if (message.kind !== "frame" && message.kind !== "error") return;
+      const result = resultOf(message, buffers);
+      finish(key, result);
+      // Told of an error, views would ask again at once, and again; of a late one they know nothing.
+      const isNews = isLate || !(result instanceof Error);
+      if (isNews && failed.delete(key)) tell(message.photo);
     },
 
     /**

@@ -2,8 +2,8 @@
 // focus where it was.
 
 /**
- * What lists are to have once nothing in them is pressed.
- * @type {WeakMap<HTMLElement, (Node | string)[]>}
+ * What lists are to have once nothing in them is pressed, and what is to be done then.
+ * @type {WeakMap<HTMLElement, [(Node | string)[], () => void]>}
  */
 const waiting = new WeakMap();
 
@@ -12,24 +12,28 @@ const waiting = new WeakMap();
  * that is replaced before it is let go is never clicked; of what comes meanwhile the last counts.
  * @param {HTMLElement} node
  * @param {(Node | string)[]} children
+ * @param {() => void} [then] called when it has them
  */
-export function refill(node, children) {
+export function refill(node, children, then = () => {}) {
   // Of a key that is down only the button itself is active, not what it is in.
   const isPressed = () => node.querySelector(":active") !== null;
   const isWaiting = waiting.has(node);
   if (!isWaiting && !isPressed()) {
     exchange(node, children);
+    then();
     return;
   }
-  waiting.set(node, children);
+  waiting.set(node, [children, then]);
   if (isWaiting) return;
   const look = () => {
     if (isPressed()) {
       requestAnimationFrame(look);
       return;
     }
-    exchange(node, waiting.get(node) ?? []);
+    const [newest, last] = waiting.get(node) ?? [[], then];
     waiting.delete(node);
+    exchange(node, newest);
+    last();
   };
   requestAnimationFrame(look);
 }

@@ -434,6 +434,17 @@ test("the first answer to a want that was asked twice is enough", async (context
   assert.equal(asked.length, 2);
 });
 
+test("a frame that cannot be read is an error, and not asked for without end", async () => {
+  const { store, asked, layers } = setUp();
+  let told = 0;
+  store.onForget(() => told++, new AbortController().signal);
+  const read = store.reader().read("p", "a");
+  store.receive({ kind: "frame", ...asked[0], shape: [9, 9, 1] }, [buffer(1)]);
+  await assert.rejects(read, /bytes; expected/);
+  assert.equal(told, 0);
+  assert.deepEqual(layers(), ["a"]);
+});
+
 test("a frame that failed is asked for again when it is chosen anew, and shown if it comes by another way", async () => {
   const { store, layers, answer, refuse } = setUp();
   const view = new AbortController();

@@ -254,13 +254,18 @@ class Notebook:
         # ipywidgets gives up after two seconds of looking, also where the models came meanwhile
         # and a busy page has not looked again.
         for _ in range(4):
-            self.page.wait_for_function(
-                "() => ![...document.querySelectorAll('.jp-OutputArea-output')]"
-                ".some((output) => output.textContent === 'Loading widget...')"
+            state = self.page.wait_for_function(
+                """() => {
+                  const outputs = [...document.querySelectorAll(".jp-OutputArea-output")];
+                  if (outputs.some((one) => one.querySelector(".rw"))) return "alive";
+                  const given_up = outputs.some((one) => /model not found/.test(one.textContent));
+                  return given_up && "given up";
+                }"""
             )
-            if not self.page.locator(".jp-OutputArea-output", has_text="model not found").count():
+            if state.json_value() == "alive":
                 return
             self.reload()
+        raise RuntimeError("JupyterLab has not found the widgets of this notebook four times.")
 
     def reconnect(self) -> None:
         """Loses the line to the kernel and finds it again, as a laptop does that was asleep."""
