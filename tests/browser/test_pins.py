@@ -58,8 +58,10 @@ def test_the_number_under_the_pointer_is_the_exact_one(show_map, conv):
     expect(reading).to_contain_text("row 2 col 5 = ")
     assert number(reading.inner_text()) == conv[2, 5, 2]
     # All channels came with it.
+    before = reading.inner_text()
     page.evaluate("stub.models.shown.update({ channel: 4 })")
-    expect(reading).to_contain_text("=")
+    expect(reading).not_to_have_text(before)
+    expect(reading).to_contain_text("row 2 col 5 = ")
     assert number(reading.inner_text()) == conv[2, 5, 4]
     assert cell_messages(page) == [[5, 2, 6, 3]]
 
@@ -101,9 +103,10 @@ def test_a_click_pins_a_cell_and_shows_all_its_channels(show_map, conv):
     cells = page.locator(CELLS).bounding_box()
     assert mark["x"] - cells["x"] == pytest.approx(5 / 8 * cells["width"], abs=1)
     # A click on a bar leads to its channel.
-    track = row.get_by_role("slider").bounding_box()
+    track, before = row.get_by_role("slider").bounding_box(), value.inner_text()
     page.mouse.click(track["x"] + 3.5 / 5 * track["width"], track["y"] + 5)
     page.wait_for_function("() => stub.models.shown.get('channel') === 3")
+    expect(value).not_to_have_text(before)
     assert number(value.inner_text()) == conv[2, 5, 3]
     point(page, 2, 5)
     page.mouse.down()
