@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import sys
 import threading
@@ -172,8 +171,7 @@ class Looking:
             if self._shown.cache is None:
                 self._sought[trait] = digest, name
                 return
-        job = functools.partial(self._find_sample, digest=photo, name=name, trait=trait)
-        self._submit(job, f"find {trait}")
+        self._submit(lambda task: self._find_sample(task, photo, name, trait), f"find {trait}")
 
     def asked(self) -> Any:
         """The photo that was set last, with its edits, for `cache.activation` and the like."""
@@ -239,18 +237,12 @@ class Looking:
     def _failure(self, failures: dict[str, BaseException]) -> RuntimeError:
         """What to raise for what is not there, now that all jobs have ended."""
         if self._shown.cache is None:
-            what, kinds = "No model was loaded", ["model"]
+            what, kinds = "No model was loaded", []
         elif not self._is_seen():
-            what, kinds = (
-                "The photo could not be shown",
-                ["model", "photo", "weights", "find image"],
-            )
+            what, kinds = "The photo could not be shown", ["photo", "weights", "find image"]
         else:
-            what, kinds = (
-                "The second photo could not be shown",
-                ["model", "compare", "find compare"],
-            )
-        errors = [error for kind, error in failures.items() if kind in kinds]
+            what, kinds = "The second photo could not be shown", ["compare", "find compare"]
+        errors = [error for kind, error in failures.items() if kind in ("model", *kinds)]
         cause = errors[-1] if errors else CancelledError()
         why = "it was cancelled" if isinstance(cause, CancelledError) else message_of(cause)
         failure = RuntimeError(f"{what}: {why}")

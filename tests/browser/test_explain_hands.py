@@ -41,15 +41,20 @@ def test_a_press_during_which_the_answer_comes_is_a_click(show_panel, by):
     expect(page.locator(".rw-why-scores tbody th")).to_have_text(["dog"])
 
 
-def test_the_focus_stays_with_its_class_and_its_channel(show_panel):
-    page = show_panel()
-    answer(page, "scores", SCORES)
+def focus_and_answer(page):
+    """Focuses a class, which then is in another row and still has the focus."""
     page.get_by_role("button", name="pin dog").focus()
     update(page, edits=MUTED)
     page.wait_for_function(f"{count_of('scores')} === 2")
     answer(page, "scores", EDITED)
     expect(page.locator(".rw-why-scores tbody th").first).to_have_text("dog")
     expect(page.get_by_role("button", name="pin dog")).to_be_focused()
+
+
+def test_the_focus_stays_with_its_class_and_its_channel(show_panel):
+    page = show_panel()
+    answer(page, "scores", SCORES)
+    focus_and_answer(page)
     page.keyboard.press("Enter")
     assert trait(page, "target") == 5
     update(page, section="cam")
@@ -246,12 +251,7 @@ def test_the_focus_stays_in_the_shadow_of_a_page_too(show_panel):
           shadow.attachShadow({ mode: "open" }).append(document.querySelector(".rw-why"));
         }"""
     )
-    page.get_by_role("button", name="pin dog").focus()
-    update(page, edits=MUTED)
-    page.wait_for_function(f"{count_of('scores')} === 2")
-    answer(page, "scores", EDITED)
-    expect(page.locator(".rw-why-scores tbody th").first).to_have_text("dog")
-    expect(page.get_by_role("button", name="pin dog")).to_be_focused()
+    focus_and_answer(page)
     page.get_by_role("button", name="Undo mute").focus()
     page.keyboard.press("Enter")
     answer(page, "scores", SCORES)
